@@ -1,0 +1,1 @@
+"""Time: the daily and weekly partitions, and the only place that knows look-back windows."""

@@ -1,0 +1,234 @@
+"""Telling Dagster what was published: verdicts, materializations, metadata; and failing the step where it must.
+
+A run of one partition uses Dagster's ordinary results. A run over a range logs one verdict for each level and one
+materialization for each partition, because Dagster itself would give all of them one data version and one verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from quant_assets.contracts.verdict import Verdict
+from quant_assets.declaration import Batch, PublishedAsset
+from quant_assets.keys import check_name
+from quant_resources.event_log import MAX_EVENTS_PER_TRANSACTION, one_transaction
+
+if TYPE_CHECKING:
+    from quant_assets.publishing import Outcome
+
+EXIT_CODE = "exit_code"
+
+
+def failure(asset: PublishedAsset, message: str, exit_code: int) -> dg.Failure:
+    """The step's failure, carrying the exit code that the command line returns. Never retried: data do not heal."""
+    return dg.Failure(
+        f"{asset.name}: {message}", metadata={EXIT_CODE: dg.MetadataValue.int(exit_code)}, allow_retries=False
+    )
+
+
+def announce(
+    context: dg.AssetExecutionContext,
+    asset: PublishedAsset,
+    keys: Sequence[str],
+    outcomes: Sequence[Outcome],
+    batch: Batch,
+    picture: str | None,
+) -> Iterator[Any]:
+    """Events of all partitions, then the step's failure if any of them was refused."""
+    refused = [o for o in outcomes if not o.published]
+    if len(keys) == 1:
+        yield from _one(asset, outcomes[0], batch, picture)
+    else:
+        if not refused and _has_downstream_in_run(context, asset):
+            # Steps behind this one in the same run wait for an output; the exact events below supersede its own.
+            yield from (dg.MaterializeResult(asset_key=key) for key in _keys_of(asset))
+        _log_range(context, asset, outcomes, batch, picture)
+        yield from (_summary(asset, level, outcomes) for level in asset.levels)
+    if refused:
+        raise _refused(asset, refused)
+
+
+def _one(asset: PublishedAsset, outcome: Outcome, batch: Batch, picture: str | None) -> Iterator[Any]:
+    for verdict in outcome.verdicts:
+        yield dg.AssetCheckResult(
+            asset_key=asset.key,
+            check_name=check_name(verdict.level),
+            passed=verdict.passed and not verdict.warnings,
+            severity=_severity(verdict),
+            description=verdict.summary(),
+            metadata=_verdict_metadata(verdict),
+        )
+    if not outcome.published:
+        return
+    yield dg.MaterializeResult(
+        asset_key=asset.key,
+        data_version=dg.DataVersion(outcome.manifest.data_version),
+        metadata=_metadata(outcome, batch, picture),
+    )
+    for companion in asset.companions:
+        rows = _companion_rows(batch, companion.table.name, companion.table.partition_column, outcome)
+        yield dg.MaterializeResult(asset_key=companion.key, metadata={"dagster/row_count": rows})
+
+
+def _log_range(
+    context: dg.AssetExecutionContext,
+    asset: PublishedAsset,
+    outcomes: Sequence[Outcome],
+    batch: Batch,
+    picture: str | None,
+) -> None:
+    """One verdict for each level and one materialization for each published partition, in few transactions."""
+    last = max((o.manifest.partition for o in outcomes if o.published), default="")
+    each = len(asset.levels) + 1 + len(asset.companions)
+    chunk = max(1, MAX_EVENTS_PER_TRANSACTION // each)
+    for start in range(0, len(outcomes), chunk):
+        with one_transaction(context.instance, context.run_id):
+            for outcome in outcomes[start : start + chunk]:
+                shown = picture if outcome.manifest.partition == last else None
+                for event in _events(asset, outcome, batch, shown):
+                    context.log_event(event)
+
+
+def _events(
+    asset: PublishedAsset, outcome: Outcome, batch: Batch, picture: str | None
+) -> Iterator[dg.AssetCheckEvaluation | dg.AssetMaterialization]:
+    for verdict in outcome.verdicts:
+        yield dg.AssetCheckEvaluation(
+            asset_key=asset.key,
+            check_name=check_name(verdict.level),
+            passed=verdict.passed and not verdict.warnings,
+            severity=_severity(verdict),
+            description=verdict.summary(),
+            metadata=_verdict_metadata(verdict),
+            partition=outcome.manifest.partition,
+            blocking=True,
+        )
+    if not outcome.published:
+        return
+    yield dg.AssetMaterialization(
+        asset_key=asset.key,
+        partition=outcome.manifest.partition,
+        metadata=_metadata(outcome, batch, picture),
+        tags={
+            "dagster/data_version": outcome.manifest.data_version,
+            "dagster/data_version_is_user_provided": "true",
+            "dagster/code_version": outcome.manifest.code_version,
+        },
+    )
+    for companion in asset.companions:
+        rows = _companion_rows(batch, companion.table.name, companion.table.partition_column, outcome)
+        yield dg.AssetMaterialization(
+            asset_key=companion.key, partition=outcome.manifest.partition, metadata={"dagster/row_count": rows}
+        )
+
+
+def _summary(asset: PublishedAsset, level: str, outcomes: Sequence[Outcome]) -> dg.AssetCheckResult:
+    """Verdict over the whole range, which Dagster asks for beside the one of each partition."""
+    index = asset.levels.index(level)
+    failed = [o.manifest.partition for o in outcomes if not o.verdicts[index].passed]
+    warned = [o.manifest.partition for o in outcomes if o.verdicts[index].warnings]
+    return dg.AssetCheckResult(
+        asset_key=asset.key,
+        check_name=check_name(level),
+        passed=not failed,
+        description=f"{len(outcomes)} partitions: {len(failed)} refused, {len(warned)} with warnings",
+        metadata={"refused": dg.MetadataValue.json(failed[:50]), "warned": dg.MetadataValue.json(warned[:50])},
+    )
+
+
+def _refused(asset: PublishedAsset, refused: Sequence[Outcome]) -> dg.Failure:
+    lines = [
+        f"{o.manifest.partition}: "
+        + "; ".join(dict.fromkeys(f"{r.rule} {r.message}" for v in o.verdicts for r in v.errors))
+        for o in refused[:3]
+    ]
+    rules = {r.rule for o in refused for v in o.verdicts for r in v.errors}
+    exit_code = 4 if all(r.endswith("NONEMPTY") for r in rules) else 3
+    more = f"\n... and {len(refused) - 3} more" if len(refused) > 3 else ""
+    message = f"{len(refused)} partitions withheld by their contract:\n" + "\n".join(lines) + more
+    return failure(asset, f"{message}\nThe refused rows are in the table `refusals`.", exit_code)
+
+
+def _severity(verdict: Verdict) -> dg.AssetCheckSeverity:
+    return dg.AssetCheckSeverity.ERROR if verdict.errors or not verdict.warnings else dg.AssetCheckSeverity.WARN
+
+
+def _verdict_metadata(verdict: Verdict) -> dict[str, Any]:
+    """Rule table, and the worst offenders of the rules that have any."""
+    records = [
+        dg.TableRecord(
+            {
+                "rule": r.rule,
+                "verdict": r.verdict,
+                "severity": r.severity.value,
+                "checked": r.checked,
+                "breaches": r.breaches,
+                "message": r.message,
+            }
+        )
+        for r in verdict.results
+    ]
+    metadata: dict[str, Any] = {
+        "rules": dg.MetadataValue.table(records),
+        "errors": len(verdict.errors),
+        "warnings": len(verdict.warnings),
+    }
+    offenders = {r.rule: [_plain(o) for o in r.offenders] for r in verdict.results if r.offenders}
+    if offenders:
+        metadata["worst_offenders"] = dg.MetadataValue.json(offenders)
+    return metadata
+
+
+def _metadata(outcome: Outcome, batch: Batch, picture: str | None) -> dict[str, Any]:
+    manifest = outcome.manifest
+    metadata: dict[str, Any] = {
+        "dagster/row_count": manifest.rows,
+        "table": f"{manifest.table} @ version {manifest.table_version}",
+        "table_version": manifest.table_version,
+        "data_version": manifest.data_version,
+        "config_hash": manifest.config_hash,
+        "code_version": manifest.code_version,
+        "manifest_digest": manifest.digest,
+        "inputs_digest": manifest.inputs_digest,
+        "inputs": dg.MetadataValue.json([_input_summary(i.to_record()) for i in manifest.inputs]),
+    }
+    metadata.update({name: _plain_value(value) for name, value in outcome.facts.items()})
+    if manifest.partition in batch.empty:
+        metadata["empty_on_purpose"] = batch.empty[manifest.partition]
+    if picture is not None:
+        metadata["chart"] = dg.MetadataValue.md(picture)
+    return metadata
+
+
+def _input_summary(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: record[k] for k in ("asset", "table_version", "count", "first", "last", "digest")}
+
+
+def _companion_rows(batch: Batch, table: str, column: str, outcome: Outcome) -> int:
+    frame = batch.companions.get(table)
+    return 0 if frame is None else int((frame[column].astype("datetime64[us]") == outcome.manifest.partition).sum())
+
+
+def _plain(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {str(k): _plain_value(v) for k, v in record.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    """Numbers as Python numbers (plottable), everything else as text."""
+    if hasattr(value, "item"):
+        value = value.item()
+    return value if isinstance(value, bool | int | float | str) or value is None else str(value)
+
+
+def _keys_of(asset: PublishedAsset) -> list[dg.AssetKey]:
+    return [asset.key, *(c.key for c in asset.companions)]
+
+
+def _has_downstream_in_run(context: dg.AssetExecutionContext, asset: PublishedAsset) -> bool:
+    graph = context.job_def.asset_layer.asset_graph
+    selected = set(context.job_def.asset_layer.executable_asset_keys)
+    children = {child for key in _keys_of(asset) for child in graph.get(key).child_keys}
+    return bool((children - set(_keys_of(asset))) & selected)

@@ -1,0 +1,1 @@
+"""The `quant` command. Modules import what they need inside the functions, so that `quant --help` stays quick."""

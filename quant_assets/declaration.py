@@ -1,0 +1,130 @@
+"""How an asset is declared: its table, its inputs with their look-backs, its contract levels, its page in the UI.
+
+Belongs here: the declarations as data. Does not belong here: running them (``publishing.py``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from partitions.mappings import Lookback
+from quant_assets.contracts.verdict import Verdict
+from quant_assets.errors import QuantError
+from quant_assets.keys import asset_name, check_name
+from quant_resources.lakehouse.tables import TableSpec
+
+DOCS = "docs/reference/contracts.md"
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input: the asset, the table that holds it, the columns read and the look-back of a partition.
+
+    ``strict`` inputs must be published on every day of the look-back; a look-back that is not strict reads what has
+    been accepted so far (an asset's own history).
+    """
+
+    key: dg.AssetKey
+    table: TableSpec
+    lookback: Lookback
+    columns: tuple[str, ...] | None = None
+    scope: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name of the input in manifests and messages."""
+        return asset_name(self.key)
+
+
+@dataclass(frozen=True)
+class Companion:
+    """A second asset that the same step writes, partition by partition, even where the main partition is refused."""
+
+    key: dg.AssetKey
+    table: TableSpec
+    description: str
+    always: bool = True
+
+
+@dataclass(frozen=True)
+class PublishedAsset:
+    """Declaration of a published asset.
+
+    ``knowable`` gives for a partition key the moment (ISO day, 00:00 UTC) up to which it may know anything. ``side_tables`` are lakehouse tables
+    that the asset writes beside its own, with the same partition keys. ``chart`` draws a Markdown picture of the
+    newest partition of a batch.
+    """
+
+    key: dg.AssetKey
+    table: TableSpec
+    partitions: dg.TimeWindowPartitionsDefinition
+    levels: tuple[str, ...]
+    description: str
+    group: str
+    rooms: tuple[str, ...]
+    knowable: Callable[[str], str]
+    inputs: tuple[Input, ...] = ()
+    scope: Mapping[str, str] = field(default_factory=dict)
+    kinds: frozenset[str] = frozenset({"python", "deltalake"})
+    companions: tuple[Companion, ...] = ()
+    side_tables: tuple[TableSpec, ...] = ()
+    self_dependent: Lookback | None = None
+    chart: Callable[[pd.DataFrame], str] | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the asset in manifests, messages and the command line."""
+        return asset_name(self.key)
+
+    def check_specs(self) -> list[dg.AssetCheckSpec]:
+        """One blocking, partitioned check for each contract level."""
+        return [
+            dg.AssetCheckSpec(
+                name=check_name(level),
+                asset=self.key,
+                description=f"All {level} rules on each partition before it is published ({DOCS}).",
+                blocking=True,
+                partitions_def=self.partitions,
+            )
+            for level in self.levels
+        ]
+
+
+@dataclass
+class Batch:
+    """What an asset's body returns for the partitions it was given.
+
+    ``frame`` holds the rows of all partitions; ``verdicts`` one verdict for each level of each partition; ``facts``
+    numbers and short texts for each partition's page; ``empty`` explains partitions that are empty on purpose;
+    ``failures`` holds the error of partitions that could not be computed, so that the others still are;
+    ``companions`` and ``sides`` are frames by table name.
+    """
+
+    frame: pd.DataFrame
+    verdicts: dict[str, tuple[Verdict, ...]]
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    empty: dict[str, str] = field(default_factory=dict)
+    failures: dict[str, QuantError] = field(default_factory=dict)
+    companions: dict[str, pd.DataFrame] = field(default_factory=dict)
+    sides: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+
+def day_after(key: str) -> str:
+    """A daily partition knows its own day, which closes at the next midnight."""
+    return (dt.date.fromisoformat(key) + dt.timedelta(days=1)).isoformat()
+
+
+def the_monday(key: str) -> str:
+    """A weekly decision is taken at Monday 00:00 UTC: it knows nothing of its own Monday."""
+    return key
+
+
+def monday_after(key: str) -> str:
+    """Realised returns of a week know the seven days of that week, and nothing after."""
+    return (dt.date.fromisoformat(key) + dt.timedelta(days=7)).isoformat()

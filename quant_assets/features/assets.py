@@ -1,0 +1,61 @@
+"""Asset of the features room: ``features_matrix``."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from partitions.days import daily
+from partitions.mappings import trailing_days
+from quant_assets import keys
+from quant_assets.declaration import Batch, Input, PublishedAsset, day_after
+from quant_assets.factory import BuiltAsset, build_asset
+from quant_assets.features.catalogue import selected_features
+from quant_assets.features.matrix import as_series, days_needed, features_frame
+from quant_assets.features.rules import feature_verdicts
+from quant_assets.profiles.model import Profile
+from quant_assets.publishing import PartitionRun
+from quant_assets.tables import OHLCV_TABLE, features_table
+from quant_resources.lakehouse.tables import TableSpec
+
+BAR_COLUMNS = (
+    "date", "symbol", "open", "high", "low", "close", "volume", "quote_volume", "life_start", "adj_factor",
+)  # fmt: skip
+
+
+def features_matrix_table(profile: Profile) -> TableSpec:
+    """Table of the feature matrix with the profile's features as columns."""
+    declared = selected_features(profile.features, profile.annualisation)
+    return features_table([(f.id, f.description, f.unit) for f in declared])
+
+
+def feature_assets(profile: Profile) -> list[BuiltAsset]:
+    """The asset of this room for a profile."""
+    name = keys.asset_name(keys.OHLCV)
+    window = trailing_days(days_needed(profile.features, profile.annualisation), profile.start)
+    asset = PublishedAsset(
+        key=keys.FEATURES_MATRIX,
+        table=features_matrix_table(profile),
+        partitions=daily(profile.alpha_start, profile.end),
+        levels=("L2",),
+        description="Point-in-time features of every market with a bar that day, from bars up to that day only.",
+        group=keys.GROUP_FEATURES,
+        rooms=("features",),
+        knowable=day_after,
+        inputs=(Input(keys.OHLCV, OHLCV_TABLE, window, BAR_COLUMNS),),
+        kinds=frozenset({"python", "numba", "deltalake"}),
+    )
+
+    def body(run: PartitionRun) -> Batch:
+        series = as_series(run.read(name))
+        days = [pd.Timestamp(key) for key in run.keys]
+        frame = features_frame(series, days, profile.features, profile.annualisation)
+        verdicts = feature_verdicts(frame, series, days, profile.features, profile.annualisation)
+        counts = frame["date"].dt.strftime("%Y-%m-%d").value_counts()
+        complete = frame.dropna()["date"].dt.strftime("%Y-%m-%d").value_counts()
+        facts = {
+            key: {"symbols": int(counts.get(key, 0)), "symbols_warmed_up": int(complete.get(key, 0))}
+            for key in run.keys
+        }
+        return Batch(frame, {d.strftime("%Y-%m-%d"): (v,) for d, v in verdicts.items()}, facts)
+
+    return [build_asset(asset, body, [profile.features, profile.annualisation], profile.owner)]

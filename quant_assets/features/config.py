@@ -1,0 +1,68 @@
+"""Configuration of the feature matrix: which features, their look-backs, and how hard the certificate checks them."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from quant_assets.config import ConfigBlock
+
+RELEASE_FEATURES = (
+    "momentum",
+    "realised_volatility",
+    "stability",
+    "efficiency",
+    "adx_14",
+    "dmp_14",
+    "dmn_14",
+    "rsi_14",
+    "sma_50",
+    "sma_200",
+    "vwma_20",
+    "donchian_upper_20",
+    "donchian_lower_20",
+    "recommend_ma",
+    "close",
+)
+
+
+class FeaturesConfig(ConfigBlock):
+    """Features of a profile; every window counts bars of the symbol itself, returns count one bar more.
+
+    The annualisation factor is not here: it belongs to the market of the profile and is handed in by the caller.
+    """
+
+    features: tuple[str, ...] = Field(
+        default=RELEASE_FEATURES, min_length=1, description="Feature ids, in column order."
+    )
+    momentum_window: int = Field(default=252, ge=2, le=5000, description="Returns in the mean of `momentum`.")
+    volatility_window: int = Field(
+        default=252, ge=2, le=5000, description="Returns in `realised_volatility` and `stability` (its reciprocal)."
+    )
+    efficiency_window: int = Field(default=120, ge=2, le=5000, description="Returns in `efficiency`.")
+    rating_window: int = Field(
+        default=400,
+        ge=250,
+        le=5000,
+        description="Bars that `recommend_ma` reads; its exponential averages start there.",
+    )
+    rating_min_bars: int | None = Field(
+        default=None,
+        ge=200,
+        le=5000,
+        description="Fewest bars that get a `recommend_ma`; unset: `rating_window`. 200 rates young symbols as soon as "
+        "the longest average exists, as the screener does, on a shorter memory.",
+    )
+    max_missing_days: int = Field(
+        default=30,
+        ge=0,
+        le=3650,
+        description="Calendar days a window may miss; a longer halt restarts the warm-up (bounds the reads).",
+    )
+    nan_density: float = Field(
+        default=0.9, gt=0, le=1, description="L2.NAN: share of warmed-up symbols that must have a value."
+    )
+    prefix_symbols: int = Field(default=3, ge=1, le=1000, description="L2.PREFIX: symbols recomputed for each day.")
+    prefix_future_bars: int = Field(default=30, ge=1, le=1000, description="L2.PREFIX: bars fabricated after the day.")
+    warmup_multiple: int = Field(
+        default=4, ge=2, le=16, description="L2.WARMUP: longer history to compare with, in windows."
+    )

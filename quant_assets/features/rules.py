@@ -1,0 +1,110 @@
+"""Contract level L2: what must hold of each day of the feature matrix before anything may read it.
+
+Every rule is evaluated on a whole range of days at once and reported day by day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from quant_assets.contracts.verdict import MAX_OFFENDERS, RuleResult, Verdict, error_rule, warn_rule
+from quant_assets.features.catalogue import selected_features
+from quant_assets.features.config import FeaturesConfig
+from quant_assets.features.engine import Compute, compute_features
+from quant_assets.features.matrix import Days, as_series
+from quant_assets.features.matrix_range import MatrixRange, as_range
+from quant_assets.features.recomputation_rules import recomputation_results
+from quant_assets.features.registry import Feature
+from quant_assets.features.series import BarSeries, IntArray, day_numbers
+from quant_assets.features.value_rules import bounds_results, lag_results, nan_results
+
+RULES = ("L2.SCHEMA", "L2.BOUNDS", "L2.NAN", "L2.LAG", "L2.PREFIX", "L2.WARMUP")
+
+
+def feature_verdicts(
+    frame: pd.DataFrame,
+    bars: pd.DataFrame | BarSeries,
+    days: Days,
+    config: FeaturesConfig,
+    annualisation: float,
+    *,
+    features: Sequence[Feature] | None = None,
+    compute: Compute = compute_features,
+) -> dict[pd.Timestamp, Verdict]:
+    """L2 verdict of each of ``days`` of a feature matrix ``frame`` computed from ``bars``.
+
+    ``features`` and ``compute`` must be what made the frame (default: the profile's features, the engine): L2.PREFIX
+    runs them on fabricated futures. Where the form of a day is wrong, the later rules fail there as not evaluated.
+    """
+    declared = tuple(features) if features is not None else selected_features(config, annualisation)
+    numbers = np.unique(day_numbers(pd.DatetimeIndex(days)))
+    stamps = pd.DatetimeIndex(numbers.astype("datetime64[D]").astype("datetime64[us]"))
+    wrong = _column_problem(frame, declared)
+    if wrong:
+        return dict.fromkeys(stamps, _withheld(error_rule(RULES[0], checked=len(frame), breaches=1, message=wrong)))
+    schema = _schema_results(frame, numbers)
+    sound = frame[frame["date"].isin(stamps[[r.passed for r in schema]])]
+    later = _later_results(as_range(sound, as_series(bars), numbers, declared, config), compute)
+    return {
+        stamp: Verdict("L2", (result, *rest)) if result.passed else _withheld(result)
+        for stamp, result, rest in zip(stamps, schema, later, strict=True)
+    }
+
+
+def _later_results(data: MatrixRange, compute: Compute) -> list[tuple[RuleResult, ...]]:
+    """Results of the rules after L2.SCHEMA: a tuple for each day."""
+    recomputed = recomputation_results(data, compute)
+    return list(zip(bounds_results(data), nan_results(data), lag_results(data), *recomputed, strict=True))
+
+
+def _column_problem(frame: pd.DataFrame, features: Sequence[Feature]) -> str:
+    """What is wrong with the columns of the matrix; empty when nothing is."""
+    expected = ["date", "symbol", *(f.id for f in features)]
+    if list(frame.columns) != expected:
+        absent = [c for c in expected if c not in frame.columns]
+        extra = [str(c) for c in frame.columns if c not in expected]
+        return f"columns must be date, symbol and the configured features, in order: missing {absent}, extra {extra}"
+    wrong = [c for c in expected[2:] if frame[c].dtype != np.float64]
+    if frame["date"].dtype.kind != "M" or frame["date"].dt.tz is not None or frame["date"].isna().any():
+        wrong.insert(0, "date")
+    if not pd.api.types.is_string_dtype(frame["symbol"].dtype) or frame["symbol"].isna().any():
+        wrong.insert(0, "symbol")
+    return f"columns {wrong} have the wrong type: date naive datetime64, symbol str, features float64" if wrong else ""
+
+
+def _schema_results(frame: pd.DataFrame, days: IntArray) -> list[RuleResult]:
+    """L2.SCHEMA of each day: sorted by symbol, no symbol twice (the columns are right already)."""
+    number = frame["date"].to_numpy().astype("datetime64[D]").astype(np.int64)
+    timed = (frame["date"] != frame["date"].dt.normalize()).to_numpy()
+    order = np.argsort(number, kind="stable")
+    number = number[order]
+    symbols = frame["symbol"].to_numpy(dtype=object)[order]
+    code, _ = pd.factorize(symbols, sort=True)
+    wrong = timed[order]
+    wrong[1:] |= (number[1:] == number[:-1]) & (code[1:] <= code[:-1])
+    results = []
+    for low, high in zip(np.searchsorted(number, days), np.searchsorted(number, days, side="right"), strict=True):
+        at = np.flatnonzero(wrong[low:high]) + low
+        text = (
+            "rows repeat a symbol, are not sorted by it, or carry a time of day; write one row for each symbol and day"
+        )
+        results.append(
+            error_rule(
+                "L2.SCHEMA",
+                checked=int(high - low),
+                breaches=len(at),
+                message=text if len(at) else "columns, types and key are as declared",
+                offenders=[{"symbol": symbols[i]} for i in at[:MAX_OFFENDERS]],
+            )
+        )
+    return results
+
+
+def _withheld(schema: RuleResult) -> Verdict:
+    """Verdict of a day whose form is wrong: L2.SCHEMA is broken and nothing after it could be evaluated."""
+    text = "not evaluated because L2.SCHEMA is broken"
+    later = [error_rule(rule, checked=0, breaches=0, message=text, passed=False) for rule in RULES[1:-1]]
+    return Verdict("L2", (schema, *later, warn_rule(RULES[-1], checked=0, breaches=0, message=text, passed=False)))

@@ -1,0 +1,153 @@
+"""Bars as ragged arrays: each life of each symbol is one contiguous run of its own bars, without calendar holes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from quant_assets.errors import EmptyResult, UsageError
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+PRICES = ("open", "high", "low", "close")
+COLUMNS = ("symbol", "date", *PRICES, "volume", "quote_volume", "life_start", "adj_factor")
+# Room for days of about 11,000 years on either side of 1970 in the combined key of symbol and day.
+_DAY_SPAN = 1 << 23
+
+
+@dataclass(frozen=True, eq=False)
+class BarSeries:
+    """Adjusted bars sorted by symbol and date; row ``i`` is one bar.
+
+    ``symbols`` holds the distinct names, ``code[i]`` indexes it, ``day[i]`` counts days since 1970-01-01 and
+    ``first[i]`` is the row of the first bar of the life that row ``i`` belongs to. Prices are price * adj_factor in
+    quote currency, ``volume`` is volume / adj_factor in base units, ``quote_value`` is in quote currency (NaN unknown).
+    """
+
+    symbols: tuple[str, ...]
+    code: IntArray
+    day: IntArray
+    first: IntArray
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+    volume: FloatArray
+    quote_value: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.day)
+
+    @cached_property
+    def key(self) -> IntArray:
+        """Symbol and day of each row in one strictly increasing number."""
+        return self.code * _DAY_SPAN + self.day
+
+    @cached_property
+    def last(self) -> IntArray:
+        """Row of the last bar of each row's life."""
+        starts = np.unique(self.first)
+        ends = np.append(starts[1:], len(self)) - 1
+        return ends[np.searchsorted(starts, self.first)]
+
+    @cached_property
+    def returns(self) -> FloatArray:
+        """Simple close-to-close return from the symbol's previous bar of the same life; NaN on a life's first bar."""
+        out = np.full(len(self), np.nan)
+        out[1:] = self.close[1:] / self.close[:-1] - 1.0
+        out[np.unique(self.first)] = np.nan
+        return out
+
+    def rows_of(self, symbols: pd.Series, days: IntArray) -> IntArray:
+        """Row of each (symbol, day); -1 where there is no such bar."""
+        codes = pd.Index(self.symbols).get_indexer(pd.Index(symbols)).astype(np.int64)
+        wanted = codes * _DAY_SPAN + days
+        rows = np.minimum(np.searchsorted(self.key, wanted), len(self) - 1)
+        return np.where((codes >= 0) & (self.key[rows] == wanted), rows, -1)
+
+    def rows_on(self, days: IntArray) -> IntArray:
+        """Rows whose day is one of ``days``, in series order."""
+        return np.flatnonzero(np.isin(self.day, days)).astype(np.int64)
+
+    def start_of(self, rows: IntArray, window: int, span_days: int) -> IntArray:
+        """First row that a window ending at each of ``rows`` may read.
+
+        At most ``window`` bars, of the same life, of the last ``span_days`` calendar days (the row's day included).
+        """
+        start = np.maximum(self.first[rows], rows - window + 1)
+        oldest = self.day[rows] - span_days + 1
+        late = np.flatnonzero(self.day[start] < oldest)
+        if len(late):
+            wanted = self.code[rows[late]] * _DAY_SPAN + oldest[late]
+            start[late] = np.maximum(start[late], np.searchsorted(self.key, wanted))
+        return start
+
+
+def day_numbers(dates: pd.Series | pd.DatetimeIndex | list[pd.Timestamp]) -> IntArray:
+    """Days since 1970-01-01 of timezone-naive midnights; a time of day or a timezone is a UsageError."""
+    index = pd.DatetimeIndex(dates)
+    if index.tz is not None or index.hasnans or not (index == index.normalize()).all():
+        raise UsageError(
+            "dates must be timezone-naive UTC midnights without gaps (NaT); normalise them before computing features"
+        )
+    return index.to_numpy().astype("datetime64[D]").astype(np.int64)
+
+
+def build_series(bars: pd.DataFrame) -> BarSeries:
+    """Ragged series of canonical ``bars`` (columns ``COLUMNS``; others are ignored), any row order.
+
+    Raises UsageError for missing columns, a repeated (symbol, date) or lives that overlap; EmptyResult without rows.
+    """
+    missing = [c for c in COLUMNS if c not in bars.columns]
+    if missing:
+        raise UsageError(f"bars lack the columns {missing}; pass rows of the ohlcv table with all of {list(COLUMNS)}")
+    if bars.empty:
+        raise EmptyResult("no bars: the features have nothing to read; materialize ohlcv for the look-back first")
+    code, symbols = pd.factorize(bars["symbol"].array, sort=True)
+    day = day_numbers(bars["date"])
+    order = _sorted_order(code.astype(np.int64) * _DAY_SPAN + day)
+    frame = bars if order is None else bars.take(order)
+    if order is not None:
+        code, day = code[order], day[order]
+    names = tuple(str(s) for s in symbols)
+    code64 = code.astype(np.int64)
+    factor = frame["adj_factor"].to_numpy(np.float64)
+    opened, high, low, close = (frame[c].to_numpy(np.float64) * factor for c in PRICES)
+    return BarSeries(
+        names,
+        code64,
+        day,
+        _first_rows(names, code64, day, day_numbers(frame["life_start"])),
+        open=opened,
+        high=high,
+        low=low,
+        close=close,
+        volume=frame["volume"].to_numpy(np.float64) / factor,
+        quote_value=frame["quote_volume"].to_numpy(np.float64).copy(),
+    )
+
+
+def _sorted_order(key: IntArray) -> IntArray | None:
+    """Order that sorts ``key``, or None when it is sorted already (the usual case for one symbol-major table)."""
+    return None if (np.diff(key) > 0).all() else np.argsort(key, kind="stable").astype(np.int64)
+
+
+def _first_rows(symbols: tuple[str, ...], code: IntArray, day: IntArray, life: IntArray) -> IntArray:
+    """Row of the first bar of each row's life; refuses repeated bars and overlapping lives."""
+    same = code[1:] == code[:-1]
+    for problem, where in (
+        ("two bars on", same & (day[1:] == day[:-1])),
+        ("overlapping lives around", same & (life[1:] < life[:-1])),
+    ):
+        if where.any():
+            row = int(np.flatnonzero(where)[0]) + 1
+            date = np.datetime64(int(day[row]), "D")
+            raise UsageError(f"{symbols[code[row]]} has {problem} {date}; quarantine them (L0.KEY, L1.IDENTITY) first")
+    new = np.ones(len(code), dtype=bool)
+    new[1:] = ~same | (life[1:] != life[:-1])
+    return np.maximum.accumulate(np.where(new, np.arange(len(code)), 0)).astype(np.int64)

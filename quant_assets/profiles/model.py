@@ -1,0 +1,138 @@
+"""The typed profile: everything a run depends on besides code and data.
+
+Belongs here: how the rooms' configuration blocks compose, and what must hold between them.
+Does not belong here: defaults of a room (they live in its own ``config.py``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from functools import cached_property
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from quant_assets.config import ConfigBlock
+from quant_assets.features.config import FeaturesConfig
+from quant_assets.market.config import IdentityMap, MarketRules, Redenomination
+from quant_assets.meta.config import MetaConfig, nesting_depth
+from quant_assets.simulation.config import Costs
+from quant_assets.sleeves.config import SleeveConfig
+from quant_assets.universe.config import Universe
+from quant_resources.venues.config import VenueConfig
+
+DATE_FORMAT = "%Y-%m-%d"
+
+
+class Profile(ConfigBlock):
+    """One complete set-up.
+
+    ``start`` is the first day with bars; ``first_week`` the first Monday whose weights are decided; the daily assets
+    of the alpha part begin one week before it. ``end`` is the last day with bars, absent for a profile that goes on.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")
+    title: str
+    owner: str = "team:quant"
+    start: dt.date
+    first_week: dt.date
+    end: dt.date | None = None
+    calendar: Literal["24/7"] | str = "24/7"
+    annualisation: int = Field(365, ge=1, le=366)
+    venue: VenueConfig
+    market: MarketRules = MarketRules()
+    redenominations: tuple[Redenomination, ...] = ()
+    identities: tuple[IdentityMap, ...] = ()
+    universes: tuple[Universe, ...] = Field(min_length=1)
+    features: FeaturesConfig = FeaturesConfig()
+    costs: Costs
+    benchmark: str | None = None
+    sleeves: tuple[SleeveConfig, ...] = ()
+    metas: tuple[MetaConfig, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_annualisation(cls, values: Any) -> Any:
+        """Costs accrue on the profile's own day count; it is stated once."""
+        if isinstance(values, dict) and isinstance(values.get("costs"), dict):
+            days = values.get("annualisation", cls.model_fields["annualisation"].default)
+            values = {**values, "costs": {"annualisation_days": days, **values["costs"]}}
+        return values
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _check_time(self)
+        _check_names(self)
+        _check_features(self)
+        nesting_depth(self.metas)
+        return self
+
+    @cached_property
+    def alpha_start(self) -> dt.date:
+        """First day of the alpha part's daily partitions: one week before the first decision."""
+        return self.first_week - dt.timedelta(days=7)
+
+    @cached_property
+    def config_hash(self) -> str:
+        """SHA-256 (first 16 hex digits) of the resolved profile, defaults included; where files lie does not count."""
+        resolved = self.model_dump(mode="json")
+        resolved["venue"].pop("path", None)
+        return hashlib.sha256(json.dumps(resolved, sort_keys=True).encode()).hexdigest()[:16]
+
+    def universe(self, name: str) -> Universe:
+        """The universe of that name."""
+        return next(u for u in self.universes if u.name == name)
+
+    def sleeve(self, name: str) -> SleeveConfig:
+        """The sleeve of that name."""
+        return next(s for s in self.sleeves if s.name == name)
+
+
+def meta_first_week(profile: Profile, name: str) -> dt.date:
+    """First Monday whose meta weights can be decided: its members' first week and the history it asks for.
+
+    A sleeve's first week is the profile's.
+    """
+    meta = next((m for m in profile.metas if m.name == name), None)
+    if meta is None:
+        return profile.first_week
+    return max(meta_first_week(profile, m) for m in meta.members) + dt.timedelta(weeks=meta.min_history_weeks)
+
+
+def _check_time(profile: Profile) -> None:
+    if profile.first_week.weekday() != 0:
+        raise ValueError(f"first_week {profile.first_week} is not a Monday; use the Monday of that week")
+    if profile.alpha_start < profile.start:
+        raise ValueError(f"first_week {profile.first_week} must be at least 7 days after start {profile.start}")
+    if profile.end is not None and profile.end < profile.first_week:
+        raise ValueError(f"end {profile.end} is before first_week {profile.first_week}")
+
+
+def _check_names(profile: Profile) -> None:
+    books = [s.name for s in profile.sleeves] + [m.name for m in profile.metas]
+    for names, what in ((books, "sleeve or meta"), ([u.name for u in profile.universes], "universe")):
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            raise ValueError(f"{what} names used twice: {twice}")
+    known = {u.name: u for u in profile.universes}
+    for sleeve in profile.sleeves:
+        if sleeve.universe not in known:
+            raise ValueError(f"sleeve {sleeve.name}: unknown universe {sleeve.universe!r}; known: {sorted(known)}")
+        if not known[sleeve.universe].intent.allows(sleeve.direction):
+            raise ValueError(
+                f"sleeve {sleeve.name}: direction {sleeve.direction} is not the intent of universe {sleeve.universe}"
+            )
+    for meta in profile.metas:
+        absent = sorted(set(meta.members) - set(books))
+        if absent:
+            raise ValueError(f"meta {meta.name}: members {absent} are not in this profile; known: {sorted(books)}")
+
+
+def _check_features(profile: Profile) -> None:
+    registered = set(profile.features.features)
+    for sleeve in profile.sleeves:
+        unknown = sorted(set(sleeve.selection.features) - set(registered))
+        if unknown:
+            raise ValueError(f"sleeve {sleeve.name}: features {unknown} are not computed; known: {sorted(registered)}")

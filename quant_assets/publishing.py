@@ -1,0 +1,307 @@
+"""Publish or quarantine: the one way in which a partition becomes visible.
+
+1. The gate splits the asked partitions: those whose inputs are all published, and those that are blocked.
+2. The asset's body computes the ready ones and judges each by its contract levels.
+3. Good partitions replace their keys in the asset's table, in one commit; refused ones go to ``refusals``.
+4. Every attempt gets a manifest in the ledger.
+5. Dagster learns last: a verdict for each level and partition, and a materialization for each *published* partition.
+
+A process that dies between two of these steps leaves either an unpublished partition (computed again by the next run)
+or a published one that Dagster does not show yet (``quant backfill`` announces it again).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from quant_assets import announcing
+from quant_assets.code_version import code_version, env_hash
+from quant_assets.contracts.verdict import Verdict, error_rule
+from quant_assets.declaration import Batch, Input, PublishedAsset
+from quant_assets.errors import ContractViolation, EmptyResult, QuantError
+from quant_assets.gate import ContractGate
+from quant_assets.manifests import PUBLISHED, REFUSED, InputSlice, Ledger, Manifest
+from quant_resources.lakehouse.hashing import content_hashes
+from quant_resources.lakehouse.store import Lakehouse
+from quant_resources.lakehouse.tables import TableSpec
+
+INPUT_RULE = "INPUT.PUBLISHED"
+NONEMPTY_RULE = "OUTPUT.NONEMPTY"
+COMPUTED_RULE = "OUTPUT.COMPUTED"
+
+
+@dataclass
+class PartitionRun:
+    """What an asset's body works with: the partitions that are ready, and point-in-time reads of the inputs."""
+
+    asset: PublishedAsset
+    lakehouse: Lakehouse
+    ledger: Ledger
+    keys: list[str]
+    slices: dict[str, dict[str, InputSlice]]
+    asked: list[str]
+    resources: Any
+    _cache: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    def read(self, name: str) -> pd.DataFrame:
+        """All rows of an input over the look-backs of the ready partitions, nothing at or after what they may know."""
+        if name not in self._cache:
+            item = self._input(name)
+            days = [day for key in self.keys for day in self.slices[key][name].partitions]
+            if not days:
+                raise EmptyResult(
+                    f"{self.asset.name}: input {name} has no partitions in the look-back of {self.keys[0]}"
+                )
+            frame = self.lakehouse.read(
+                item.table,
+                columns=item.columns,
+                start=min(days),
+                end=max(days),
+                as_of=max(self.asset.knowable(key) for key in self.keys),
+                scope=item.scope,
+                version=next(iter(self.slices.values()))[name].table_version,
+            )
+            # A withheld partition between two look-backs still has the rows of an older run in the table.
+            held = frame[item.table.partition_column].isin(pd.DatetimeIndex(sorted(set(days))))
+            self._cache[name] = frame[held].reset_index(drop=True)
+        return self._cache[name]
+
+    def read_for(self, name: str, key: str) -> pd.DataFrame:
+        """Rows of an input in the look-back of one partition; never a row that this partition may not know."""
+        item, partitions = self._input(name), self.slices[key][name].partitions
+        if not partitions:
+            columns = list(item.columns or item.table.column_names)
+            return item.table.from_arrow(item.table.arrow_schema.empty_table(), columns)
+        frame = self.read(name)
+        days = frame[item.table.partition_column]
+        if item.table.known_at(max(partitions)) > self.asset.knowable(key):
+            raise ContractViolation(
+                f"{self.asset.name} {key}: look-back of {name} reaches {max(partitions)}: look-ahead"
+            )
+        return frame[(days >= pd.Timestamp(min(partitions))) & (days <= pd.Timestamp(max(partitions)))]
+
+    def read_before(self, table: TableSpec, key: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Rows of a side table, or of this asset's own table, before a day; empty where there is no table yet."""
+        day = (dt.date.fromisoformat(key) - dt.timedelta(days=1)).isoformat()
+        if self.lakehouse.open(table.name) is None:
+            return pd.DataFrame({name: [] for name in (columns or table.column_names)})
+        return self.lakehouse.read(table, columns=columns, end=day, as_of=key)
+
+    def refused(self) -> list[str]:
+        """Partitions of this asset whose newest state is refused; what an older run stored for them does not count."""
+        return sorted(key for key, state in self.ledger.states(self.asset.name).items() if state.status == REFUSED)
+
+    def own_previous(self, key: str) -> pd.DataFrame | None:
+        """The asset's own partition before ``key``, published by an earlier run; None for the first partition.
+
+        Raises ``ContractViolation`` where it exists in time but is not published.
+        """
+        if self.asset.self_dependent is None:
+            raise ValueError(f"{self.asset.name} does not declare that it reads its own past")
+        before = self.asset.self_dependent.keys(key)
+        if not before:
+            return None
+        table = self.asset.table
+        ContractGate(self.ledger).slice(self.asset.name, table.name, before, -1)
+        return self.lakehouse.read(
+            table, start=before[-1], end=before[-1], as_of=self.asset.knowable(key), scope=self.asset.scope
+        )
+
+    def inputs_newest(self, key: str) -> dict[str, str]:
+        """Newest partition read of each input, for the as-of rules."""
+        return {name: s.newest for name, s in self.slices[key].items() if s.partitions}
+
+    def _input(self, name: str) -> Input:
+        return next(i for i in self.asset.inputs if i.name == name)
+
+
+Body = Callable[[PartitionRun], Batch]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One partition after the attempt."""
+
+    manifest: Manifest
+    verdicts: tuple[Verdict, ...]
+    facts: Mapping[str, Any]
+
+    @property
+    def published(self) -> bool:
+        """Whether the partition was published."""
+        return self.manifest.status == PUBLISHED
+
+
+def publish_partitions(
+    context: dg.AssetExecutionContext, lakehouse: Lakehouse, asset: PublishedAsset, body: Body, config_hash: str
+) -> Iterator[Any]:
+    """Run an asset's body for the partitions of this Dagster run and publish or refuse each of them."""
+    ledger = Ledger(lakehouse)
+    keys = list(context.partition_keys)
+    try:
+        ready, blocked = _pass_gate(lakehouse, ContractGate(ledger), asset, keys)
+        run = PartitionRun(asset, lakehouse, ledger, list(ready), ready, keys, context.resources)
+        batch = body(run) if ready else Batch(asset_frame(asset), {})
+    except QuantError as error:
+        raise announcing.failure(asset, str(error), error.exit_code) from error
+    verdicts = {**blocked, **_complete_verdicts(asset, batch, list(ready))}
+    outcomes = _write(context.run_id, lakehouse, ledger, asset, batch, verdicts, ready, config_hash)
+    picture = _picture(asset, batch, outcomes)
+    yield from announcing.announce(context, asset, keys, outcomes, batch, picture)
+
+
+def asset_frame(asset: PublishedAsset) -> pd.DataFrame:
+    """Empty frame with the asset's columns."""
+    return pd.DataFrame({name: [] for name in asset.table.column_names})
+
+
+def _pass_gate(
+    lakehouse: Lakehouse, gate: ContractGate, asset: PublishedAsset, keys: Sequence[str]
+) -> tuple[dict[str, dict[str, InputSlice]], dict[str, tuple[Verdict, ...]]]:
+    """Input slices of the partitions that may run, and a failed verdict for each of those that may not."""
+    versions = {i.name: lakehouse.version(i.table.name) for i in asset.inputs}
+    ready: dict[str, dict[str, InputSlice]] = {}
+    blocked: dict[str, tuple[Verdict, ...]] = {}
+    for key in keys:
+        try:
+            ready[key] = {
+                i.name: gate.slice(
+                    i.name, i.table.name, i.lookback.keys(key), -1 if (v := versions[i.name]) is None else v
+                )
+                for i in asset.inputs
+            }
+        except ContractViolation as error:
+            broken = error_rule(INPUT_RULE, checked=len(asset.inputs), breaches=1, message=f"{key}: {error}")
+            blocked[key] = tuple(Verdict(level, (broken,)) for level in asset.levels)
+    return ready, blocked
+
+
+def _complete_verdicts(asset: PublishedAsset, batch: Batch, keys: list[str]) -> dict[str, tuple[Verdict, ...]]:
+    """The body's verdicts, with the rule that a partition is not empty unless it says why; every level must be there."""
+    days = pd.to_datetime(batch.frame[asset.table.partition_column])
+    counts = days.dt.strftime("%Y-%m-%d").value_counts()
+    complete = {}
+    for key in keys:
+        if key in batch.failures:
+            complete[key] = _not_computed(asset, key, batch.failures[key])
+            continue
+        levels = {v.level: v for v in batch.verdicts.get(key, ())}
+        if set(levels) != set(asset.levels):
+            raise ContractViolation(
+                f"{asset.name} {key}: verdicts for {sorted(levels)}, declared {sorted(asset.levels)}"
+            )
+        rows = int(counts.get(key, 0))
+        message = f"{rows} rows" if rows or key not in batch.empty else f"empty on purpose: {batch.empty[key]}"
+        if not rows and key not in batch.empty:
+            message = f"{asset.name} {key} has no rows and no stated reason; see the other rules of this check"
+        result = error_rule(
+            NONEMPTY_RULE, checked=1, breaches=int(not rows and key not in batch.empty), message=message
+        )
+        first = asset.levels[0]
+        levels[first] = Verdict(first, (*levels[first].results, result))
+        complete[key] = tuple(levels[level] for level in asset.levels)
+    return complete
+
+
+def _not_computed(asset: PublishedAsset, key: str, error: QuantError) -> tuple[Verdict, ...]:
+    rule = NONEMPTY_RULE if isinstance(error, EmptyResult) else COMPUTED_RULE
+    broken = error_rule(rule, checked=1, breaches=1, message=f"{asset.name} {key}: {error}")
+    return tuple(Verdict(level, (broken,)) for level in asset.levels)
+
+
+def _write(
+    run_id: str,
+    lakehouse: Lakehouse,
+    ledger: Ledger,
+    asset: PublishedAsset,
+    batch: Batch,
+    verdicts: dict[str, tuple[Verdict, ...]],
+    ready: dict[str, dict[str, InputSlice]],
+    config_hash: str,
+) -> list[Outcome]:
+    """Commit the good partitions, then the refused frames, then the manifests; in this order on purpose."""
+    good = [k for k, levels in verdicts.items() if all(v.passed for v in levels)]
+    for companion in asset.companions:
+        _replace(lakehouse, companion.table, batch.companions.get(companion.table.name), list(ready), {})
+    for side in asset.side_tables:
+        _replace(lakehouse, side, batch.sides.get(side.name), good, dict(asset.scope))
+    canonical = asset.table.canonical(_rows_of(batch.frame, asset.table, good))
+    version = lakehouse.replace(asset.table, canonical, good, dict(asset.scope)) if good else -1
+    hashes = content_hashes(asset.table, canonical, good)
+    rows = canonical[asset.table.partition_column].dt.strftime("%Y-%m-%d").value_counts()
+    stamp = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    versions = {**{k: s.data_version for k, s in ledger.states(asset.name).items()}, **hashes}
+    outcomes = []
+    for key, levels in verdicts.items():
+        manifest = Manifest(
+            asset=asset.name,
+            partition=key,
+            status=PUBLISHED if key in hashes else REFUSED,
+            run_id=run_id,
+            data_version=hashes.get(key, ""),
+            table=asset.table.name,
+            table_version=version if key in hashes else -1,
+            rows=int(rows.get(key, 0)),
+            config_hash=config_hash,
+            code_version=code_version(*asset.rooms),
+            env_hash=env_hash(),
+            inputs=(*ready.get(key, {}).values(), *own_slice(asset, key, versions)),
+            verdicts={v.level: v.to_records() for v in levels},
+        )
+        outcomes.append(Outcome(manifest, levels, batch.facts.get(key, {})))
+    ledger.record_refusals([_refusal(asset, batch.frame, o, stamp) for o in outcomes if not o.published])
+    ledger.record((o.manifest for o in outcomes), stamp)
+    return outcomes
+
+
+def _replace(
+    lakehouse: Lakehouse, table: TableSpec, frame: pd.DataFrame | None, keys: list[str], scope: dict[str, str]
+) -> None:
+    if not keys:
+        return
+    rows = pd.DataFrame({name: [] for name in table.column_names}) if frame is None else frame
+    lakehouse.replace(table, table.canonical(_rows_of(rows, table, keys)), keys, scope)
+
+
+def _rows_of(frame: pd.DataFrame, table: TableSpec, keys: Sequence[str]) -> pd.DataFrame:
+    """Rows of these partitions, with the partition column as UTC days."""
+    days = pd.to_datetime(frame[table.partition_column])
+    kept = frame.assign(**{table.partition_column: days})
+    return kept[days.isin(pd.to_datetime(list(keys)))]
+
+
+def own_slice(asset: PublishedAsset, key: str, versions: Mapping[str, str]) -> tuple[InputSlice, ...]:
+    """What a partition reads of its own asset's past, where it does; ``versions`` are data versions by partition."""
+    before = [] if asset.self_dependent is None else asset.self_dependent.keys(key)
+    if not before:
+        return ()
+    contents = tuple(versions.get(k, "") for k in before)
+    return (InputSlice(asset.name, asset.table.name, -1, tuple(before), contents),)
+
+
+def _refusal(asset: PublishedAsset, frame: pd.DataFrame, outcome: Outcome, stamp: dt.datetime) -> dict[str, Any]:
+    broken = [r for v in outcome.verdicts for r in v.errors]
+    rows = _rows_of(frame, asset.table, [outcome.manifest.partition])
+    return {
+        "asset": asset.name,
+        "partition": pd.Timestamp(outcome.manifest.partition),
+        "recorded_at": stamp,
+        "run_id": outcome.manifest.run_id,
+        "rules": ",".join(dict.fromkeys(r.rule for r in broken)),
+        "reason": "; ".join(dict.fromkeys(r.message for r in broken)),
+        "frame": rows.to_json(orient="records", date_format="iso"),
+    }
+
+
+def _picture(asset: PublishedAsset, batch: Batch, outcomes: list[Outcome]) -> str | None:
+    """Markdown picture of the newest published partitions, where the asset declares one."""
+    published = [o.manifest.partition for o in outcomes if o.published]
+    if asset.chart is None or not published or batch.frame.empty:
+        return None
+    return asset.chart(_rows_of(batch.frame, asset.table, published))

@@ -1,0 +1,141 @@
+"""Realised returns of a weekly book, a sleeve's or a meta's: the same asset over other tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from partitions.mappings import days_of_week, same_partition, weeks_before
+from partitions.weeks import realised_weeks
+from quant_assets import keys
+from quant_assets.charts import equity_chart
+from quant_assets.contracts.verdict import Verdict
+from quant_assets.declaration import Batch, Input, PublishedAsset, monday_after
+from quant_assets.errors import ContractViolation, QuantError
+from quant_assets.factory import BuiltAsset, build_asset
+from quant_assets.profiles.model import Profile
+from quant_assets.publishing import PartitionRun, asset_frame
+from quant_assets.simulation.book import BookState
+from quant_assets.simulation.config import Costs
+from quant_assets.simulation.rules import pnl_rule
+from quant_assets.simulation.weekly import RealisedWeek, closing_book, realise_week
+from quant_assets.tables import RETURNS_TABLE
+from quant_resources.lakehouse.tables import TableSpec
+
+RETURNS = keys.asset_name(keys.RETURNS_MATRIX)
+RETURN_COLUMNS = ("date", "symbol", "return", "flag")
+
+
+@dataclass(frozen=True)
+class BookAsset:
+    """A weekly book to realise: where its weights are, where its returns go."""
+
+    weights_key: dg.AssetKey
+    weights_table: TableSpec
+    table: TableSpec
+    contributions: TableSpec
+    scope: Mapping[str, str]
+    level: str
+    costs: Costs
+    asset: PublishedAsset = field(repr=False)
+
+
+def realised_asset(
+    profile: Profile,
+    *,
+    key: dg.AssetKey,
+    weights: tuple[dg.AssetKey, TableSpec],
+    tables: tuple[TableSpec, TableSpec],
+    scope: Mapping[str, str],
+    level: str,
+    costs: Costs,
+    title: str,
+    first_week: Any,
+) -> BuiltAsset:
+    """Daily realised returns of a weekly book, simulated by the reference loop, week after week."""
+    book_scope = dict(scope)
+    asset = PublishedAsset(
+        key=key,
+        table=tables[0],
+        partitions=realised_weeks(first_week, profile.end),
+        levels=(level,),
+        description=f"{title}: realised daily gross, costs, net and turnover of the week's weights, from the closing book of the week before.",
+        group=next(iter(book_scope.values())),
+        rooms=("simulation",),
+        knowable=monday_after,
+        scope=book_scope,
+        inputs=(
+            Input(weights[0], weights[1], same_partition(), ("week", "symbol", "net_weight"), book_scope),
+            Input(keys.RETURNS_MATRIX, RETURNS_TABLE, days_of_week(), RETURN_COLUMNS),
+        ),
+        side_tables=(tables[1],),
+        self_dependent=weeks_before(1, first_week),
+        chart=equity_chart,
+    )
+    book = BookAsset(weights[0], weights[1], tables[0], tables[1], book_scope, level, costs, asset)
+    return build_asset(asset, lambda run: _realise(run, book), [costs], profile.owner)
+
+
+def _realise(run: PartitionRun, book: BookAsset) -> Batch:
+    """Weeks in order; each starts from the book that the week before left, published earlier or just computed."""
+    batch = Batch(asset_frame(book.asset), {})
+    daily: list[pd.DataFrame] = []
+    contributions: list[pd.DataFrame] = []
+    closing: dict[str, BookState] = {}
+    for key in sorted(run.keys):
+        try:
+            opening = _opening(run, book, key, closing, batch)
+            week = _week(run, book, key, opening)
+        except QuantError as error:
+            batch.failures[key] = error
+            continue
+        verdict = Verdict(book.level, tuple(pnl_rule(week.result, opening)))
+        if verdict.passed:
+            closing[key] = week.result.closing
+        daily.append(week.daily)
+        contributions.append(week.contributions)
+        batch.verdicts[key], batch.facts[key] = (verdict,), _facts(week)
+    name, value = next(iter(book.scope.items()))
+    if daily:
+        batch.frame = pd.concat(daily, ignore_index=True).assign(**{name: value})
+        batch.sides[book.contributions.name] = pd.concat(contributions, ignore_index=True).assign(**{name: value})
+    return batch
+
+
+def _opening(
+    run: PartitionRun, book: BookAsset, key: str, closing: Mapping[str, BookState], batch: Batch
+) -> BookState | None:
+    """Closing book of the week before; None for the very first week; an error where that week is withheld."""
+    lookback = book.asset.self_dependent
+    before = lookback.keys(key) if lookback is not None else []
+    if not before:
+        return None
+    if before[-1] in closing:
+        return closing[before[-1]]
+    if before[-1] in run.asked:
+        raise ContractViolation(f"the week before, {before[-1]}, was withheld in this run; mend it first")
+    stored = run.own_previous(key)
+    return None if stored is None else closing_book(stored)
+
+
+def _week(run: PartitionRun, book: BookAsset, key: str, opening: BookState | None) -> RealisedWeek:
+    weights = run.read_for(keys.asset_name(book.weights_key), key).rename(columns={"net_weight": "weight"})
+    returns = run.read_for(RETURNS, key)
+    return realise_week(weights, returns, book.costs, opening, pd.Timestamp(key))
+
+
+def _facts(week: RealisedWeek) -> dict[str, Any]:
+    daily = week.daily
+    return {
+        "net_return": float((1.0 + daily["net"]).prod() - 1.0),
+        "costs": float(daily["costs"].sum()),
+        "turnover": float(daily["turnover"].sum()),
+        "equity": float(daily["equity"].iloc[-1]),
+        "symbols": int(week.contributions["symbol"].nunique()),
+        "status": str(daily["status"].iloc[-1]),
+        "realised_at_last_bar": int((week.contributions["event"] == "realised_at_last_bar").sum()),
+    }

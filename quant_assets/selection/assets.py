@@ -1,0 +1,101 @@
+"""Asset of the selection room: ``<sleeve>/selection``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from partitions.mappings import days_before_week, last_day_before_week
+from partitions.weeks import decision_weeks
+from quant_assets import keys
+from quant_assets.declaration import Batch, Input, PublishedAsset, the_monday
+from quant_assets.errors import QuantError
+from quant_assets.factory import BuiltAsset, build_asset
+from quant_assets.profiles.model import Profile
+from quant_assets.publishing import PartitionRun, asset_frame
+from quant_assets.selection.rules import selection_verdict
+from quant_assets.selection.select import SelectionResult, select
+from quant_assets.sleeves.config import SleeveConfig
+from quant_assets.tables import CANDIDATES_TABLE, RETURNS_TABLE, SELECTION_TABLE, features_table
+
+CANDIDATES, FEATURES, RETURNS = (
+    keys.asset_name(k) for k in (keys.CANDIDATES, keys.FEATURES_MATRIX, keys.RETURNS_MATRIX)
+)
+
+
+def selection_asset(profile: Profile, sleeve: SleeveConfig) -> BuiltAsset:
+    """The selection of one sleeve."""
+    config = sleeve.selection
+    columns = ("date", "symbol", *config.features)
+    table = features_table([(name, name, "") for name in profile.features.features])
+    asset = PublishedAsset(
+        key=keys.sleeve_key(sleeve.name, keys.SELECTION),
+        table=SELECTION_TABLE,
+        partitions=decision_weeks(profile.first_week, profile.end),
+        levels=("L3",),
+        description=f"{sleeve.title}: which markets are held {sleeve.direction.value} from Monday on, and why the others are not.",
+        group=sleeve.name,
+        rooms=("selection", "universe"),
+        knowable=the_monday,
+        scope={"sleeve": sleeve.name},
+        inputs=(
+            Input(keys.CANDIDATES, CANDIDATES_TABLE, last_day_before_week()),
+            Input(keys.FEATURES_MATRIX, table, last_day_before_week(), columns),
+            Input(
+                keys.RETURNS_MATRIX,
+                RETURNS_TABLE,
+                days_before_week(config.clusters.lookback_days, profile.start),
+                ("date", "symbol", "return"),
+            ),
+        ),
+    )
+
+    def body(run: PartitionRun) -> Batch:
+        batch = Batch(asset_frame(asset), {})
+        frames: list[pd.DataFrame] = []
+        for key in run.keys:
+            try:
+                result, returns = _select(run, key, sleeve)
+            except QuantError as error:
+                batch.failures[key] = error
+                continue
+            frames.append(result.frame)
+            batch.verdicts[key] = (
+                selection_verdict(
+                    result.frame,
+                    returns,
+                    result.slices,
+                    config=config,
+                    direction=sleeve.direction,
+                    week=pd.Timestamp(key),
+                    history=pd.concat(frames[-8:]) if len(frames) >= 8 else None,
+                ),
+            )
+            batch.facts[key] = _facts(result)
+        if frames:
+            batch.frame = pd.concat(frames, ignore_index=True).rename(columns={"date": "week"})
+            batch.frame.insert(0, "sleeve", sleeve.name)
+        return batch
+
+    return build_asset(asset, body, [sleeve.universe, sleeve.direction, config], profile.owner)
+
+
+def _select(run: PartitionRun, key: str, sleeve: SleeveConfig) -> tuple[SelectionResult, pd.DataFrame]:
+    pool = run.read_for(CANDIDATES, key)
+    pool = pool[pool["universe"] == sleeve.universe].rename(columns={"veto_reasons": "vetoes"})
+    returns = run.read_for(RETURNS, key)
+    features = run.read_for(FEATURES, key)
+    result = select(pool, features, returns, sleeve.direction, sleeve.selection, pd.Timestamp(key))
+    return result, returns
+
+
+def _facts(result: SelectionResult) -> dict[str, Any]:
+    frame = result.frame
+    return {
+        "symbols": len(frame),
+        "winners": int(frame["winner"].sum()),
+        "forced": int(frame["forced"].sum()),
+        "stage_reached": result.stage_reached,
+        "status": result.status,
+    }

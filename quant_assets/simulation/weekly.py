@@ -1,0 +1,46 @@
+"""Realising weekly books: the same loop week after week, each from the closing book of the week before."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import pandas as pd
+
+from quant_assets.simulation.book import BookState, SimulationResult
+from quant_assets.simulation.config import Costs
+from quant_assets.simulation.simulate import simulate
+
+DAYS_IN_WEEK = 7
+
+
+@dataclass(frozen=True)
+class RealisedWeek:
+    """One week of a book: its simulation, and its frames with the column ``week`` and the closing book as JSON."""
+
+    result: SimulationResult
+    daily: pd.DataFrame
+    contributions: pd.DataFrame
+
+
+def realise_week(
+    weights: pd.DataFrame, returns: pd.DataFrame, costs: Costs, opening: BookState | None, week: pd.Timestamp
+) -> RealisedWeek:
+    """Hold ``weights`` (symbol, weight) from Monday ``week`` for seven days of ``returns`` (date, symbol, return).
+
+    ``opening`` is the closing book of the week before, None for a new book. Output frames: see ``SimulationResult``.
+    """
+    days = pd.date_range(week, periods=DAYS_IN_WEEK, freq="D")
+    targets = weights.loc[weights["weight"] != 0.0, ["symbol", "weight"]].assign(date=week)
+    if targets.empty:
+        # A week in cash is a full rebalance to nothing: one explicit target of zero says so.
+        targets = pd.DataFrame({"symbol": weights["symbol"].iloc[:1], "weight": 0.0, "date": week})
+    result = simulate(targets, returns, costs, opening, list(days))
+    daily = result.daily.assign(week=week, closing_book="")
+    daily.loc[daily.index[-1], "closing_book"] = json.dumps(result.closing.to_dict(), sort_keys=True)
+    return RealisedWeek(result, daily, result.contributions.assign(week=week))
+
+
+def closing_book(daily: pd.DataFrame) -> BookState:
+    """The book at the end of a stored week."""
+    return BookState.from_dict(json.loads(daily.sort_values("date")["closing_book"].iloc[-1]))

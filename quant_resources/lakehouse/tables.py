@@ -1,0 +1,111 @@
+"""What a lakehouse table looks like: its columns with units, its partition column, its keys.
+
+Belongs here: table declarations as data. Does not belong here: any particular table (the rooms declare theirs).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+import pyarrow as pa
+
+MONTH = "month"
+
+ARROW_TYPES: dict[str, pa.DataType] = {
+    "string": pa.string(),
+    "float64": pa.float64(),
+    "int64": pa.int64(),
+    "bool": pa.bool_(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us"),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: name, type (a key of ``ARROW_TYPES``), what it means, its unit ('' where it has none)."""
+
+    name: str
+    type: str
+    description: str
+    unit: str = ""
+    hashed: bool = True
+    """False for provenance such as ingestion times, which must not make equal content look different."""
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """A Delta table, physically partitioned by the month of ``partition_column`` (a ledger: by ``physical``).
+
+    ``keys`` identify a row within a partition and give its canonical order; ``scope`` names columns with one fixed
+    value for each asset that writes here (several sleeves share one table). ``known_after_days`` says when partition
+    K can be known: at 00:00 UTC of K plus so many days (a daily bar 1, a decision of Monday K 0, a week's returns 7).
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    partition_column: str = "date"
+    keys: tuple[str, ...] = ("symbol",)
+    scope: tuple[str, ...] = ()
+    physical: str = MONTH
+    known_after_days: int = 1
+
+    def known_at(self, partition: str) -> str:
+        """First moment (ISO day, 00:00 UTC) at which a partition can be known."""
+        return (dt.date.fromisoformat(partition) + dt.timedelta(days=self.known_after_days)).isoformat()
+
+    @cached_property
+    def column_names(self) -> list[str]:
+        """Names of the columns in storage order, without the physical month."""
+        return [c.name for c in self.columns]
+
+    @cached_property
+    def hashed_columns(self) -> list[Column]:
+        """Columns that make up the content, in storage order."""
+        return [c for c in self.columns if c.hashed]
+
+    @cached_property
+    def sort_columns(self) -> list[str]:
+        """Canonical row order: partition, scope, keys."""
+        return [self.partition_column, *self.scope, *(k for k in self.keys if k != self.partition_column)]
+
+    @cached_property
+    def arrow_schema(self) -> pa.Schema:
+        """Arrow schema of the stored table, with the physical month column last where it is partitioned by month."""
+        fields = [pa.field(c.name, ARROW_TYPES[c.type]) for c in self.columns]
+        return pa.schema([*fields, pa.field(MONTH, pa.string())] if self.physical == MONTH else fields)
+
+    def canonical(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Frame with exactly the declared columns, in order, rows in canonical order.
+
+        Raises ``ValueError`` naming missing and unexpected columns.
+        """
+        missing = [n for n in self.column_names if n not in frame.columns]
+        extra = [str(n) for n in frame.columns if n not in self.column_names]
+        if missing or extra:
+            raise ValueError(f"table {self.name}: missing columns {missing}, unexpected columns {extra}")
+        return frame[self.column_names].sort_values(self.sort_columns, kind="stable", ignore_index=True)
+
+    def to_arrow(self, canonical: pd.DataFrame) -> pa.Table:
+        """Arrow table of a canonical frame with the physical month added; raises on values of a wrong type."""
+        for column in self.columns:
+            if column.type == "date":
+                days = pd.to_datetime(canonical[column.name]).dropna()
+                if (days != days.dt.normalize()).any():  # Arrow would cut the time of day off without a word
+                    raise ValueError(f"table {self.name}: {column.name} holds times of day; UTC midnights are expected")
+        if self.physical == MONTH:
+            months = pd.to_datetime(canonical[self.partition_column]).dt.strftime("%Y-%m")
+            canonical = canonical.assign(**{MONTH: months})
+        return pa.Table.from_pandas(canonical, schema=self.arrow_schema, preserve_index=False)
+
+    def from_arrow(self, table: pa.Table, columns: list[str]) -> pd.DataFrame:
+        """Pandas frame in canonical order; dates come back as naive ``datetime64[us]`` midnights (UTC days)."""
+        frame: pd.DataFrame = table.to_pandas(date_as_object=False)
+        for column in self.columns:
+            if column.type == "date" and column.name in frame.columns:
+                frame[column.name] = frame[column.name].astype("datetime64[us]")
+        order = [c for c in self.sort_columns if c in frame.columns]
+        return frame.sort_values(order, kind="stable", ignore_index=True)[columns]

@@ -1,0 +1,1 @@
+"""Mirrors quant_assets.simulation."""
