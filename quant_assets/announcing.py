@@ -6,6 +6,7 @@ materialization for each partition, because Dagster itself would give all of the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from quant_assets.publishing import Outcome
 
 EXIT_CODE = "exit_code"
+INPUT_VERSION_TAG = "dagster/input_data_version"
+INPUT_POINTER_TAG = "dagster/input_event_pointer"
+NO_POINTER = "NULL"
 
 
 def failure(asset: PublishedAsset, message: str, exit_code: int) -> dg.Failure:
@@ -82,18 +86,19 @@ def _log_range(
 ) -> None:
     """One verdict for each level and one materialization for each published partition, in few transactions."""
     last = max((o.manifest.partition for o in outcomes if o.published), default="")
+    pointers = _input_pointers(context, asset)
     each = len(asset.levels) + 1 + len(asset.companions)
     chunk = max(1, MAX_EVENTS_PER_TRANSACTION // each)
     for start in range(0, len(outcomes), chunk):
-        with one_transaction(context.instance, context.run_id):
+        with one_transaction(context.instance):
             for outcome in outcomes[start : start + chunk]:
                 shown = picture if outcome.manifest.partition == last else None
-                for event in _events(asset, outcome, batch, shown):
+                for event in _events(asset, outcome, batch, shown, pointers):
                     context.log_event(event)
 
 
 def _events(
-    asset: PublishedAsset, outcome: Outcome, batch: Batch, picture: str | None
+    asset: PublishedAsset, outcome: Outcome, batch: Batch, picture: str | None, pointers: Mapping[str, str]
 ) -> Iterator[dg.AssetCheckEvaluation | dg.AssetMaterialization]:
     for verdict in outcome.verdicts:
         yield dg.AssetCheckEvaluation(
@@ -116,6 +121,8 @@ def _events(
             "dagster/data_version": outcome.manifest.data_version,
             "dagster/data_version_is_user_provided": "true",
             "dagster/code_version": outcome.manifest.code_version,
+            **{f"{INPUT_VERSION_TAG}/{i.asset}": i.digest for i in outcome.manifest.inputs},
+            **pointers,
         },
     )
     for companion in asset.companions:
@@ -123,6 +130,18 @@ def _events(
         yield dg.AssetMaterialization(
             asset_key=companion.key, partition=outcome.manifest.partition, metadata={"dagster/row_count": rows}
         )
+
+
+def _input_pointers(context: dg.AssetExecutionContext, asset: PublishedAsset) -> dict[str, str]:
+    """Newest event of each input, from which Dagster's pages tell whether a partition is out of sync.
+
+    An asset's own past needs none: what it read is in this very run.
+    """
+    pointers = {} if asset.self_dependent is None else {f"{INPUT_POINTER_TAG}/{asset.name}": NO_POINTER}
+    for item in asset.inputs:
+        newest = context.instance.fetch_materializations(item.key, limit=1).records
+        pointers[f"{INPUT_POINTER_TAG}/{item.name}"] = str(newest[0].storage_id) if newest else NO_POINTER
+    return pointers
 
 
 def _summary(asset: PublishedAsset, level: str, outcomes: Sequence[Outcome]) -> dg.AssetCheckResult:
@@ -135,8 +154,26 @@ def _summary(asset: PublishedAsset, level: str, outcomes: Sequence[Outcome]) -> 
         check_name=check_name(level),
         passed=not failed,
         description=f"{len(outcomes)} partitions: {len(failed)} refused, {len(warned)} with warnings",
-        metadata={"refused": dg.MetadataValue.json(failed[:50]), "warned": dg.MetadataValue.json(warned[:50])},
+        metadata={
+            "rules": _rule_counts([o.verdicts[index] for o in outcomes]),
+            "refused": dg.MetadataValue.json(failed[:50]),
+            "warned": dg.MetadataValue.json(warned[:50]),
+        },
     )
+
+
+def _rule_counts(verdicts: Sequence[Verdict]) -> dg.TableMetadataValue:
+    """Each rule over the whole range: partitions by verdict, what it counted, and what it said last."""
+    counted: dict[str, dict[str, Any]] = {}
+    for result in (r for v in verdicts for r in v.results):
+        row = counted.setdefault(
+            result.rule, {"rule": result.rule, "pass": 0, "warn": 0, "fail": 0, "breaches": 0, "last_message": ""}
+        )
+        row[result.verdict] += 1
+        row["breaches"] += result.breaches
+        if result.breaches or not result.passed or not row["last_message"]:
+            row["last_message"] = result.message
+    return dg.MetadataValue.table([dg.TableRecord(row) for row in counted.values()])
 
 
 def _refused(asset: PublishedAsset, refused: Sequence[Outcome]) -> dg.Failure:
@@ -220,6 +257,8 @@ def _plain_value(value: Any) -> Any:
     """Numbers as Python numbers (plottable), everything else as text."""
     if hasattr(value, "item"):
         value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     return value if isinstance(value, bool | int | float | str) or value is None else str(value)
 
 

@@ -76,6 +76,8 @@ class PublishedAsset:
     side_tables: tuple[TableSpec, ...] = ()
     self_dependent: Lookback | None = None
     chart: Callable[[pd.DataFrame], str] | None = None
+    report: str = ""
+    """Path of the report that shows this asset's figures, '' where there is none."""
 
     @property
     def name(self) -> str:

@@ -71,7 +71,9 @@ def _specs(asset: PublishedAsset, owner: str) -> list[dg.AssetSpec]:
         "partitions_def": asset.partitions,
         "code_version": code_version(*asset.rooms),
     }
-    main = dg.AssetSpec(key=asset.key, description=asset.description, metadata=_static_metadata(asset.table), **shared)
+    main = dg.AssetSpec(
+        key=asset.key, description=asset.description, metadata=_static_metadata(asset.table, asset.report), **shared
+    )
     others = [
         dg.AssetSpec(
             key=c.key,
@@ -84,7 +86,7 @@ def _specs(asset: PublishedAsset, owner: str) -> list[dg.AssetSpec]:
     return [main, *others]
 
 
-def _static_metadata(table: TableSpec) -> dict[str, Any]:
+def _static_metadata(table: TableSpec, report: str = "") -> dict[str, Any]:
     """What the asset's page shows before anything is materialized: columns with units, table, contract page."""
     columns = [
         dg.TableColumn(c.name, c.type, f"{c.description} [{c.unit}]" if c.unit else c.description)
@@ -94,4 +96,5 @@ def _static_metadata(table: TableSpec) -> dict[str, Any]:
         "dagster/column_schema": dg.TableSchema(columns=columns),
         "dagster/table_name": table.name,
         "contract": dg.MetadataValue.path(CONTRACT_PAGE),
+        **({"report": dg.MetadataValue.path(report)} if report else {}),
     }

@@ -148,9 +148,9 @@ def publish_partitions(
         ready, blocked = _pass_gate(lakehouse, ContractGate(ledger), asset, keys)
         run = PartitionRun(asset, lakehouse, ledger, list(ready), ready, keys, context.resources)
         batch = body(run) if ready else Batch(asset_frame(asset), {})
+        verdicts = {**blocked, **_complete_verdicts(asset, batch, list(ready))}
     except QuantError as error:
         raise announcing.failure(asset, str(error), error.exit_code) from error
-    verdicts = {**blocked, **_complete_verdicts(asset, batch, list(ready))}
     outcomes = _write(context.run_id, lakehouse, ledger, asset, batch, verdicts, ready, config_hash)
     picture = _picture(asset, batch, outcomes)
     yield from announcing.announce(context, asset, keys, outcomes, batch, picture)

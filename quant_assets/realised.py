@@ -19,6 +19,7 @@ from quant_assets.errors import ContractViolation, QuantError
 from quant_assets.factory import BuiltAsset, build_asset
 from quant_assets.profiles.model import Profile
 from quant_assets.publishing import PartitionRun, asset_frame
+from quant_assets.report_paths import report_paths
 from quant_assets.simulation.book import BookState
 from quant_assets.simulation.config import Costs
 from quant_assets.simulation.rules import pnl_rule
@@ -63,7 +64,7 @@ def realised_asset(
         table=tables[0],
         partitions=realised_weeks(first_week, profile.end),
         levels=(level,),
-        description=f"{title}: realised daily gross, costs, net and turnover of the week's weights, from the closing book of the week before.",
+        description=f"{title}: realised daily gross, costs, net and turnover of the week's weights, from the closing book of the week before.{profile.source_note}",
         group=next(iter(book_scope.values())),
         rooms=("simulation",),
         knowable=monday_after,
@@ -75,9 +76,17 @@ def realised_asset(
         side_tables=(tables[1],),
         self_dependent=weeks_before(1, first_week),
         chart=equity_chart,
+        report=_report_of(profile, book_scope),
     )
     book = BookAsset(weights[0], weights[1], tables[0], tables[1], book_scope, level, costs, asset)
     return build_asset(asset, lambda run: _realise(run, book), [costs], profile.owner)
+
+
+def _report_of(profile: Profile, scope: Mapping[str, str]) -> str:
+    """The report of the meta itself, or of the first meta that holds the sleeve."""
+    name = next(iter(scope.values()))
+    metas = [m.name for m in profile.metas if name in (m.name, *m.members)]
+    return str(report_paths(profile, metas[0])[0]) if metas else ""
 
 
 def _realise(run: PartitionRun, book: BookAsset) -> Batch:

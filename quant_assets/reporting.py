@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -32,15 +30,7 @@ from quant_resources.lakehouse.store import Lakehouse
 if TYPE_CHECKING:
     from quant_resources.venues.port import Venue
 
-REPORTS_VARIABLE = "QUANT_REPORTS"
-DEFAULT_REPORTS = "reports"
 GONE_AFTER_DAYS = 7
-
-
-def report_paths(profile: Profile, meta: str) -> tuple[Path, Path]:
-    """Where a meta's report lies: HTML and Markdown under ``QUANT_REPORTS`` (else ``./reports``)."""
-    folder = Path(os.environ.get(REPORTS_VARIABLE) or DEFAULT_REPORTS).absolute() / profile.name
-    return folder / f"{meta}.html", folder / f"{meta}.md"
 
 
 def collect_report(profile: Profile, meta: MetaConfig, lakehouse: Lakehouse, venue: Venue) -> ReportInput:

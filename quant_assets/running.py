@@ -21,7 +21,7 @@ from quant_assets.errors import UsageError
 from quant_assets.keys import asset_name
 from quant_assets.manifests import PUBLISHED, REFUSED, Ledger
 from quant_assets.profiles.model import Profile
-from quant_assets.reporting import report_paths
+from quant_assets.report_paths import report_paths
 from quant_resources.event_log import planned_events_together
 from quant_resources.lakehouse.store import Lakehouse
 

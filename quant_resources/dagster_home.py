@@ -18,7 +18,8 @@ telemetry: {enabled: false}          # nothing leaves this machine
 nux: {enabled: false}                # no welcome dialog over the pages
 freshness: {enabled: true}
 run_monitoring: {enabled: true, start_timeout_seconds: 120, max_runtime_seconds: 3600}
-run_retries: {enabled: true, max_retries: 1, retry_on_asset_or_op_failure: false}   # a dead worker, never a broken contract
+# A run whose worker died is tried once more; a broken contract never is.
+run_retries: {enabled: true, max_retries: 1, retry_on_asset_or_op_failure: false}
 concurrency:
   runs: {max_concurrent_runs: 2, tag_concurrency_limits: [{key: heavy, limit: 1}]}
   pools: {default_limit: 1, granularity: op}
@@ -37,7 +38,7 @@ def prepare_dagster_home(folder: Path) -> Path:
             stream.write(DAGSTER_YAML)
     except FileExistsError as error:
         if not (home / CONFIG_NAME).is_file():
-            raise UsageError(f"DAGSTER_HOME {home} is in the way of a folder; set DAGSTER_HOME to another one") from error
+            raise UsageError(f"DAGSTER_HOME {home} is not a folder; set DAGSTER_HOME to another one") from error
     except OSError as error:
         raise UsageError(f"DAGSTER_HOME {home}: {error.strerror}; set DAGSTER_HOME to a writable folder") from error
     return home

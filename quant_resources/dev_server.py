@@ -40,7 +40,7 @@ class Supervisor:
     def start(self) -> None:
         """Start every command, each leading its own process group, so that only this class passes signals on.
 
-        The handlers are set first: a child inherits *ignored* signals (a shell's `&` ignores SIGINT) but not handled ones.
+        The handlers are set first: a child inherits ignored signals (a shell's `&` ignores SIGINT), not handled ones.
         """
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
@@ -137,7 +137,7 @@ def serve(port: int, folder: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m quant_resources.dev_server", description="Dagster's pages, locally.")
+    parser = argparse.ArgumentParser(prog="python -m quant_resources.dev_server", description="Dagster's pages here.")
     parser.add_argument("--port", type=int, default=3000, help="port on the loopback address (3000)")
     parser.add_argument("--folder", type=Path, default=Path(), help="folder with workspace.yaml (here)")
     options = parser.parse_args(arguments)

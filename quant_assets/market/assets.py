@@ -33,11 +33,11 @@ def _listings(profile: Profile) -> BuiltAsset:
         table=LISTINGS_TABLE,
         partitions=daily(profile.start, profile.end),
         levels=("L0",),
-        description="Markets of the venue as listed that day, delisted and halted ones included while they are known.",
+        description=f"Markets of the venue as listed that day, delisted and halted ones included while they are known.{profile.source_note}",
         group=keys.GROUP_MARKET,
         rooms=("market",),
         knowable=day_after,
-        kinds=frozenset({"python", "deltalake", profile.venue.kind}),
+        kinds=frozenset({"python", "deltalake", profile.source_kind}),
     )
 
     def body(run: PartitionRun) -> Batch:
@@ -62,7 +62,7 @@ def _ohlcv(profile: Profile) -> BuiltAsset:
         table=OHLCV_TABLE,
         partitions=daily(profile.start, profile.end),
         levels=("L0", "L1"),
-        description="Accepted daily bars. Every received bar is here or in `ohlcv_quarantine`, with the rule that put it there.",
+        description=f"Accepted daily bars. Every received bar is here or in `ohlcv_quarantine`, with its rule.{profile.source_note}",
         group=keys.GROUP_MARKET,
         rooms=("market",),
         knowable=day_after,
@@ -73,7 +73,7 @@ def _ohlcv(profile: Profile) -> BuiltAsset:
             ),
         ),
         side_tables=(HEALTH_TABLE,),
-        kinds=frozenset({"python", "deltalake", profile.venue.kind}),
+        kinds=frozenset({"python", "deltalake", profile.source_kind}),
         chart=coverage_chart,
     )
 

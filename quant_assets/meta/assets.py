@@ -21,6 +21,7 @@ from quant_assets.meta.rules import MetaWeek, meta_verdict
 from quant_assets.meta.weights import meta_weights
 from quant_assets.profiles.model import Profile, meta_first_week
 from quant_assets.publishing import PartitionRun, asset_frame
+from quant_assets.report_paths import report_paths
 from quant_assets.tables import (
     META_MEMBERS_TABLE,
     META_RETURNS_TABLE,
@@ -86,7 +87,7 @@ def meta_weights_asset(profile: Profile, meta: MetaConfig) -> BuiltAsset:
         table=META_WEIGHTS_TABLE,
         partitions=decision_weeks(meta_first_week(profile, meta.name), profile.end),
         levels=("L4",),
-        description=f"{meta.label}: physical weights of all members together, with who contributes what; shares by {meta.engine}.",
+        description=f"{meta.label}: physical weights of all members together, with who contributes what; shares by {meta.engine}.{profile.source_note}",
         group=meta.name,
         rooms=("meta", "allocation"),
         knowable=the_monday,
@@ -94,6 +95,7 @@ def meta_weights_asset(profile: Profile, meta: MetaConfig) -> BuiltAsset:
         inputs=(*(m.returns for m in members), *(m.weights for m in members), returns),
         side_tables=(META_MEMBERS_TABLE,),
         chart=weights_chart,
+        report=str(report_paths(profile, meta.name)[0]),
     )
 
     def body(run: PartitionRun) -> Batch:

@@ -21,7 +21,7 @@ from quant_assets.meta.config import MetaConfig, nesting_depth
 from quant_assets.simulation.config import Costs
 from quant_assets.sleeves.config import SleeveConfig
 from quant_assets.universe.config import Universe
-from quant_resources.venues.config import VenueConfig
+from quant_resources.venues.config import SampleVenueConfig, VenueConfig
 
 DATE_FORMAT = "%Y-%m-%d"
 
@@ -80,6 +80,21 @@ class Profile(ConfigBlock):
         resolved = self.model_dump(mode="json")
         resolved["venue"].pop("path", None)
         return hashlib.sha256(json.dumps(resolved, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the market is made up."""
+        return isinstance(self.venue, SampleVenueConfig) or getattr(self.venue, "data_kind", "real") == "synthetic"
+
+    @property
+    def source_kind(self) -> str:
+        """What the asset pages show as the kind of the source: ``synthetic``, or the kind of the venue."""
+        return "synthetic" if self.synthetic else self.venue.kind
+
+    @property
+    def source_note(self) -> str:
+        """Sentence for descriptions that must not be mistaken for a real market's."""
+        return " SYNTHETIC: this market is made up." if self.synthetic else ""
 
     def universe(self, name: str) -> Universe:
         """The universe of that name."""

@@ -10,7 +10,8 @@ from quant_assets.errors import QuantError
 from quant_assets.factory import LAKEHOUSE, VENUE
 from quant_assets.meta.config import MetaConfig
 from quant_assets.profiles.model import Profile
-from quant_assets.reporting import collect_report, input_keys, report_paths
+from quant_assets.report_paths import report_paths
+from quant_assets.reporting import collect_report, input_keys
 from quant_assets.reports.model import ReportInput
 from quant_assets.reports.render_html import render_html
 from quant_assets.reports.render_markdown import render_markdown

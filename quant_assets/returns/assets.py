@@ -30,11 +30,7 @@ def return_assets(profile: Profile) -> list[BuiltAsset]:
         group=keys.GROUP_RETURNS,
         rooms=("returns",),
         knowable=day_after,
-        inputs=(
-            Input(
-                keys.OHLCV, OHLCV_TABLE, trailing_days(MAX_HALT_DAYS + 2, profile.start), BAR_COLUMNS
-            ),
-        ),
+        inputs=(Input(keys.OHLCV, OHLCV_TABLE, trailing_days(MAX_HALT_DAYS + 2, profile.start), BAR_COLUMNS),),
     )
 
     def body(run: PartitionRun) -> Batch:

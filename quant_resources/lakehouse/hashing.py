@@ -38,14 +38,14 @@ def digest_of(parts: list[str]) -> str:
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:HASH_LENGTH]
 
 
-def _encoded(values: pd.Series, column: Column) -> np.ndarray | list[str]:
+def _encoded(values: pd.Series, column: Column) -> np.ndarray | list[str | None]:
     """Column in a canonical form: one NaN, no negative zero, integers for time."""
     if column.type == "float64":
         numbers = values.to_numpy(dtype=np.float64, copy=True)
         numbers[np.isnan(numbers)] = np.nan
         return numbers + 0.0
     if column.type == "string":
-        return ["\x00" if v is None or v != v else str(v) for v in values.tolist()]
+        return [None if v is None or v != v else str(v) for v in values.tolist()]
     if column.type == "date":
         return values.to_numpy(dtype="datetime64[D]").astype(np.int64)
     if column.type == "timestamp":
@@ -53,7 +53,10 @@ def _encoded(values: pd.Series, column: Column) -> np.ndarray | list[str]:
     return values.to_numpy(dtype=np.bool_ if column.type == "bool" else np.int64)
 
 
-def _bytes(values: np.ndarray | list[str], start: int, stop: int) -> bytes:
-    if isinstance(values, list):
-        return "\x1f".join(values[start:stop]).encode()
-    return values[start:stop].tobytes()
+def _bytes(values: np.ndarray | list[str | None], start: int, stop: int) -> bytes:
+    if isinstance(values, np.ndarray):
+        return values[start:stop].tobytes()
+    # The lengths (-1: missing) say where one text ends, so no character needs to be a separator.
+    texts = values[start:stop]
+    lengths = np.array([-1 if t is None else len(t) for t in texts], dtype=np.int64)
+    return lengths.tobytes() + "".join(t for t in texts if t is not None).encode()

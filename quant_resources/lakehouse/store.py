@@ -133,6 +133,8 @@ class Lakehouse:
                 mode="error",
                 partition_by=[spec.physical],
                 configuration=KEEP_HISTORY,
+                # With retries, the loser of a race for version 0 would commit a second creation on top.
+                commit_properties=CommitProperties(max_commit_retries=0),
                 storage_options=self.storage_options or None,
             )
         except DeltaError:

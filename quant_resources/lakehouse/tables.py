@@ -91,14 +91,15 @@ class TableSpec:
 
     def to_arrow(self, canonical: pd.DataFrame) -> pa.Table:
         """Arrow table of a canonical frame with the physical month added; raises on values of a wrong type."""
+        if canonical.empty:
+            return self.arrow_schema.empty_table()
         for column in self.columns:
             if column.type == "date":
                 days = pd.to_datetime(canonical[column.name]).dropna()
                 if (days != days.dt.normalize()).any():  # Arrow would cut the time of day off without a word
                     raise ValueError(f"table {self.name}: {column.name} holds times of day; UTC midnights are expected")
         if self.physical == MONTH:
-            months = pd.to_datetime(canonical[self.partition_column]).dt.strftime("%Y-%m")
-            canonical = canonical.assign(**{MONTH: months})
+            canonical = canonical.assign(**{MONTH: canonical[self.partition_column].dt.strftime("%Y-%m")})
         return pa.Table.from_pandas(canonical, schema=self.arrow_schema, preserve_index=False)
 
     def from_arrow(self, table: pa.Table, columns: list[str]) -> pd.DataFrame:
