@@ -71,7 +71,8 @@ def days_of_week(days_before: int = 0) -> Lookback:
         monday = dt.date.fromisoformat(key)
         return day_keys(monday - dt.timedelta(days=days_before), monday + dt.timedelta(days=6))
 
-    return Lookback(_window(-(-(-days_before // 7)), 0), keys)
+    weeks_touched = (days_before + 6) // 7
+    return Lookback(_window(-weeks_touched, 0), keys)
 
 
 def weeks_before(weeks: int, first: dt.date) -> Lookback:

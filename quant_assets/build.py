@@ -24,6 +24,7 @@ from quant_assets.simulation.assets import sleeve_returns_asset
 from quant_assets.universe.assets import universe_assets
 from quant_resources.lakehouse.store import Lakehouse
 from quant_resources.venues.factory import build_venue
+from sensors.orphaned_runs import orphaned_runs_sensor
 
 LAKEHOUSE_VARIABLE = "QUANT_LAKEHOUSE"
 DEFAULT_LAKEHOUSE = "lakehouse"
@@ -68,5 +69,6 @@ def build_defs(
             *(report_asset(chosen, meta) for meta in chosen.metas),
         ],
         resources={**build_resources(chosen), **(resource_overrides or {})},
+        sensors=[orphaned_runs_sensor],
         executor=dg.in_process_executor,
     )

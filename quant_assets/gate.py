@@ -39,7 +39,9 @@ class ContractGate:
         return InputSlice(
             asset=asset,
             table=table,
-            table_version=table_version,
+            # A publication may land between the look at the table and the look at the ledger: read at least the
+            # version that holds every content named here.
+            table_version=max([table_version, *(states[p].table_version for p in partitions)]),
             partitions=tuple(partitions),
             data_versions=tuple(states[p].data_version for p in partitions),
         )

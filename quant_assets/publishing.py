@@ -18,11 +18,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 
 from quant_assets import announcing
 from quant_assets.code_version import code_version, env_hash
-from quant_assets.contracts.verdict import Verdict, error_rule
+from quant_assets.contracts.verdict import RuleResult, Verdict, error_rule
 from quant_assets.declaration import Batch, Input, PublishedAsset
 from quant_assets.errors import ContractViolation, EmptyResult, QuantError
 from quant_assets.gate import ContractGate
@@ -65,7 +66,7 @@ class PartitionRun:
                 end=max(days),
                 as_of=max(self.asset.knowable(key) for key in self.keys),
                 scope=item.scope,
-                version=next(iter(self.slices.values()))[name].table_version,
+                version=max(self.slices[key][name].table_version for key in self.keys),
             )
             # A withheld partition between two look-backs still has the rows of an older run in the table.
             held = frame[item.table.partition_column].isin(pd.DatetimeIndex(sorted(set(days))))
@@ -78,13 +79,16 @@ class PartitionRun:
         if not partitions:
             columns = list(item.columns or item.table.column_names)
             return item.table.from_arrow(item.table.arrow_schema.empty_table(), columns)
-        frame = self.read(name)
-        days = frame[item.table.partition_column]
         if item.table.known_at(max(partitions)) > self.asset.knowable(key):
             raise ContractViolation(
                 f"{self.asset.name} {key}: look-back of {name} reaches {max(partitions)}: look-ahead"
             )
-        return frame[(days >= pd.Timestamp(min(partitions))) & (days <= pd.Timestamp(max(partitions)))]
+        frame = self.read(name)
+        # Canonical order: the partition column rises, so a look-back is one slice.
+        days = frame[item.table.partition_column].to_numpy()
+        low = np.searchsorted(days, np.datetime64(min(partitions)), side="left")
+        high = np.searchsorted(days, np.datetime64(max(partitions)), side="right")
+        return frame.iloc[low:high]
 
     def read_before(self, table: TableSpec, key: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Rows of a side table, or of this asset's own table, before a day; empty where there is no table yet."""
@@ -151,7 +155,7 @@ def publish_partitions(
         verdicts = {**blocked, **_complete_verdicts(asset, batch, list(ready))}
     except QuantError as error:
         raise announcing.failure(asset, str(error), error.exit_code) from error
-    outcomes = _write(context.run_id, lakehouse, ledger, asset, batch, verdicts, ready, config_hash)
+    outcomes = _write(context.run.run_id, lakehouse, ledger, asset, batch, verdicts, ready, config_hash)
     picture = _picture(asset, batch, outcomes)
     yield from announcing.announce(context, asset, keys, outcomes, batch, picture)
 
@@ -183,7 +187,7 @@ def _pass_gate(
 
 
 def _complete_verdicts(asset: PublishedAsset, batch: Batch, keys: list[str]) -> dict[str, tuple[Verdict, ...]]:
-    """The body's verdicts, with the rule that a partition is not empty unless it says why; every level must be there."""
+    """The body's verdicts for every level, with the rule that a partition is not empty unless it says why."""
     days = pd.to_datetime(batch.frame[asset.table.partition_column])
     counts = days.dt.strftime("%Y-%m-%d").value_counts()
     complete = {}
@@ -197,16 +201,24 @@ def _complete_verdicts(asset: PublishedAsset, batch: Batch, keys: list[str]) -> 
                 f"{asset.name} {key}: verdicts for {sorted(levels)}, declared {sorted(asset.levels)}"
             )
         rows = int(counts.get(key, 0))
-        message = f"{rows} rows" if rows or key not in batch.empty else f"empty on purpose: {batch.empty[key]}"
-        if not rows and key not in batch.empty:
-            message = f"{asset.name} {key} has no rows and no stated reason; see the other rules of this check"
-        result = error_rule(
-            NONEMPTY_RULE, checked=1, breaches=int(not rows and key not in batch.empty), message=message
-        )
+        result = _nonempty(asset, key, rows, batch.empty.get(key), all(v.passed for v in levels.values()))
         first = asset.levels[0]
         levels[first] = Verdict(first, (*levels[first].results, result))
         complete[key] = tuple(levels[level] for level in asset.levels)
     return complete
+
+
+def _nonempty(asset: PublishedAsset, key: str, rows: int, purpose: str | None, sound: bool) -> RuleResult:
+    """A partition has rows, or says why not; one that other rules withhold already is not blamed twice."""
+    empty = rows == 0 and purpose is None and sound
+    message = f"{rows} rows"
+    if empty:
+        message = f"{asset.name} {key} has no rows and no stated reason; look at its inputs with `quant status`"
+    elif purpose is not None:
+        message = f"empty on purpose: {purpose}"
+    elif not sound:
+        message = "not judged: other rules withhold the partition"
+    return error_rule(NONEMPTY_RULE, checked=1, breaches=int(empty), message=message)
 
 
 def _not_computed(asset: PublishedAsset, key: str, error: QuantError) -> tuple[Verdict, ...]:

@@ -46,6 +46,7 @@ def collect_report(profile: Profile, meta: MetaConfig, lakehouse: Lakehouse, ven
     newest = book[book["week"] == book["week"].max()].rename(columns={"net_weight": "weight"})
     ledger = Ledger(lakehouse)
     checks, withheld, warnings = _checks(ledger)
+    baselines, absent = _baselines(profile, lakehouse, members, start, end)
     return ReportInput(
         name=meta.name,
         title=meta.label,
@@ -54,7 +55,7 @@ def collect_report(profile: Profile, meta: MetaConfig, lakehouse: Lakehouse, ven
         annualisation=profile.annualisation,
         daily=daily,
         members=members,
-        baselines={"1/N over members": one_over_n(members), **_baselines(profile, lakehouse, members, start, end)},
+        baselines=baselines,
         weights=shares[shares["week"] <= end],
         physical=newest[["symbol", "weight", "gross_before_netting", "contributors"]],
         checks=checks,
@@ -66,7 +67,7 @@ def collect_report(profile: Profile, meta: MetaConfig, lakehouse: Lakehouse, ven
         config_hash=profile.config_hash,
         code_version=f"{__version__} / {code_version('market', 'universe', 'features', 'returns', 'selection', 'allocation', 'simulation', 'meta')}",
         commands=(f"quant backfill --profile {profile.name}", f"quant run {meta.name}/report --profile {profile.name}"),
-        warnings=warnings,
+        warnings=(*warnings, *absent),
         provenance={"environment hash": env_hash(), "lakehouse": lakehouse.root},
     )
 
@@ -83,8 +84,8 @@ def _member_daily(
 
 def _baselines(
     profile: Profile, lakehouse: Lakehouse, members: dict[str, pd.DataFrame], start: pd.Timestamp, end: pd.Timestamp
-) -> dict[str, pd.DataFrame]:
-    """What anybody could have held instead, from the same point-in-time universe."""
+) -> tuple[dict[str, pd.DataFrame], tuple[str, ...]]:
+    """What anybody could have held instead, from the same point-in-time universe; and which of it a young meta lacks."""
     first, last = start.strftime("%Y-%m-%d"), end.strftime("%Y-%m-%d")
     returns = lakehouse.read(RETURNS_TABLE, columns=["date", "symbol", "return"], start=first, end=last)
     before = (start - pd.Timedelta(days=1)).strftime("%Y-%m-%d")
@@ -92,11 +93,15 @@ def _baselines(
     pool = pool[pool["passed"]].drop_duplicates(["date", "symbol"])
     held = pool.assign(date=pool["date"] + pd.Timedelta(days=1))[["date", "symbol"]]
     symbol = profile.benchmark or str(pool.sort_values(["date", "rank", "symbol"])["symbol"].iloc[0])
-    return {
-        "inverse volatility": inverse_volatility(members),
+    baselines = {
+        "1/N over members": one_over_n(members),
         "equal-weight universe": equal_weight_universe(returns.merge(held, on=["date", "symbol"])),
         f"hold {symbol}": buy_and_hold(returns, symbol),
     }
+    try:
+        return {**baselines, "inverse volatility": inverse_volatility(members)}, ()
+    except EmptyResult as error:
+        return baselines, (f"a baseline is not shown yet: {error}",)
 
 
 def _checks(ledger: Ledger) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -41,6 +41,11 @@ class StepReport:
     seconds: float
     exit_code: int
     message: str = ""
+
+    @property
+    def not_attempted(self) -> bool:
+        """Whether the asset failed before any partition could be judged, and holds none from before."""
+        return bool(self.exit_code) and bool(self.asked) and not (self.published or self.refused or self.current)
 
     def to_record(self) -> dict[str, Any]:
         """Plain record for tables and JSON."""
@@ -89,18 +94,25 @@ class GraphRunner:
         """Materialize everything selected in ``first .. last`` that is not current; ``force`` takes all of it.
 
         A refused partition does not stop the others: whatever rests on it is withheld by the gate, and the reports say
-        so. Raises ``UsageError`` where no partition of any selected asset lies in the range.
+        so. An asset that could not even be attempted (no bars, an unreadable file) stops what rests on it: nothing is
+        recorded. Raises ``UsageError`` where no partition of any selected asset lies in the range.
         """
         ordered = self.ordered(selection)
         asked = {key: self.partition_keys(key, first, last) for key in ordered}
         if not any(asked.values()) and any(self.graph.get(k).partitions_def is not None for k in ordered):
             raise UsageError(self._outside(ordered, first, last))
-        reports = []
+        reports: list[StepReport] = []
+        stopped: set[dg.AssetKey] = set()
         for key in ordered:
-            if self.graph.get(key).partitions_def is not None and not asked[key]:
+            if key in stopped or (self.graph.get(key).partitions_def is not None and not asked[key]):
                 continue
             on_start(asset_name(key), len(asked[key]))
             report = self._materialize(key, asked[key], force)
+            if report.not_attempted:
+                resting = dg.AssetSelection.assets(key, *self._companions(key)).downstream().resolve(self.graph)
+                waiting = [k for k in ordered if k in resting - {key} - stopped]
+                stopped |= resting
+                report = replace(report, message=report.message + _not_started(waiting))
             on_step(report)
             reports.append(report)
         return reports
@@ -184,6 +196,10 @@ class GraphRunner:
             if definition is not None and (keys := definition.get_partition_keys()):
                 spans.append(f"{asset_name(key)} {keys[0]} .. {keys[-1]}")
         return f"no partition lies in {first or 'the start'} .. {last or 'the end'}. Available: {'; '.join(spans)}"
+
+
+def _not_started(waiting: Sequence[dg.AssetKey]) -> str:
+    return f"\n{len(waiting)} assets that rest on it were not started." if waiting else ""
 
 
 def _ranges(keys: Sequence[str], wanted: Sequence[str]) -> list[tuple[str, str]]:

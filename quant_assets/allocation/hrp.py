@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from quant_assets.allocation.config import HrpConfig
 from quant_assets.errors import QuantError
@@ -27,11 +26,10 @@ def hrp_weights(covariance: Floats, names: list[str], cap: float, invested: floa
         return np.array([invested])
     from skfolio.exceptions import OptimizationError
 
-    # Only names and shape of the scenarios are read; every moment comes from the recorded covariance.
-    scenarios = pd.DataFrame(np.zeros((2, len(names))), columns=pd.Index(names, dtype="object"))
+    # Only the shape of the scenarios is read; every moment comes from the recorded covariance.
     model = _model(covariance, cap / invested, config)
     try:
-        model.fit(scenarios)
+        model.fit(np.zeros((2, len(names))))
     except (OptimizationError, ValueError) as error:
         raise QuantError(f"L3.SOLVER: hierarchical risk parity failed on {len(names)} atoms: {error}") from error
     return np.asarray(model.weights_, dtype=np.float64) * invested
@@ -58,8 +56,14 @@ def _model(covariance: Floats, cap: float, config: HrpConfig) -> Any:  # noqa: A
             )
             return self
 
+    class VarianceParity(HierarchicalRiskParity):  # type: ignore[misc]  # as above
+        """Risk parity whose risk is w'Sw itself: skfolio builds a whole portfolio object for each of 3n splits."""
+
+        def _risk(self, weights: Floats, return_distribution: Any) -> float:  # noqa: ANN401  # as above
+            return float(weights @ return_distribution.covariance @ weights.T)
+
     method = LinkageMethod.SINGLE if config.linkage == "single" else LinkageMethod.WARD
-    return HierarchicalRiskParity(
+    return VarianceParity(
         prior_estimator=RecordedMoments(),
         distance_estimator=CovarianceDistance(covariance_estimator="precomputed"),
         seriation_estimator=HierarchicalSeriation(

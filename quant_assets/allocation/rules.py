@@ -14,6 +14,7 @@ import pandas as pd
 from quant_assets.allocation.allocate import Diagnostics
 from quant_assets.allocation.config import AllocationConfig
 from quant_assets.contracts.verdict import RuleResult, Verdict, error_rule, warn_rule
+from quant_assets.errors import ContractViolation
 from quant_assets.selection.rules import asof_rule
 from quant_assets.universe.direction import Direction
 
@@ -76,7 +77,8 @@ def weights_rule(frame: pd.DataFrame, config: AllocationConfig, *, cash_allowed:
         problems.append(f"gross {gross:.9f}, net {total:.9f} exceed {config.gross:g}")
     if np.abs(np.abs(net) - config.gross * stream).max() > SUM_TOLERANCE:
         problems.append("|net| is not gross x stream weight")
-    offenders = [{"atom": str(r.atom), "stream_weight": float(r.stream_weight)} for r in outside.itertuples()]  # type: ignore[arg-type]  # itertuples is untyped
+    listed = zip(outside["atom"], outside["stream_weight"], strict=True)
+    offenders = [{"atom": str(atom), "stream_weight": float(weight)} for atom, weight in listed]
     message = "; ".join(problems) or f"{len(frame)} atoms sum to {stream.sum():.9f}, gross {gross:.6f}, {status}"
     return error_rule("L3.WEIGHTS", checked=len(frame), breaches=len(problems), message=message, offenders=offenders)
 
@@ -105,12 +107,13 @@ def direction_rule(frame: pd.DataFrame, direction: Direction) -> RuleResult:
     if not isinstance(direction, Direction) or frame.empty:
         message = f"{direction!r} is not a Direction" if not frame.empty else "no rows"
         return error_rule("L3.DIRECTION", checked=len(frame), breaches=1, message=message)
-    expected = frame["symbol"].astype("str") + "|" + direction.value
-    signs, contributes = np.sign(frame["net_weight"]), frame["stream_weight"] != 0
-    wrong = (frame["direction"] != direction.value) | (frame["atom"] != expected)
-    wrong |= contributes & (signs != direction.sign)
-    wrong |= ~contributes & (frame["net_weight"] != 0)
-    offenders = [{"atom": str(r.atom), "net_weight": str(r.net_weight)} for r in frame[wrong].head(10).itertuples()]
+    atoms, symbols = frame["atom"].tolist(), frame["symbol"].tolist()
+    net, contributes = frame["net_weight"].to_numpy(float), frame["stream_weight"].to_numpy(float) != 0
+    named = [a == f"{s}|{direction.value}" for a, s in zip(atoms, symbols, strict=True)]
+    stated = [d == direction.value for d in frame["direction"].tolist()]
+    signed = np.where(contributes, np.sign(net) == direction.sign, net == 0)
+    wrong = ~(np.array(named) & np.array(stated) & signed)
+    offenders = [{"atom": str(atoms[i]), "net_weight": str(net[i])} for i in np.flatnonzero(wrong)[:10]]
     message = f"{int(wrong.sum())} of {len(frame)} rows contradict {direction.value}"
     return error_rule(
         "L3.DIRECTION", checked=len(frame), breaches=int(wrong.sum()), message=message, offenders=offenders
@@ -149,11 +152,15 @@ def sign_test_rule(
 
 def _raw_returns(returns: pd.DataFrame, symbols: list[str], days: pd.Index) -> Floats:
     """Raw returns of the streams' days (days x symbols), NaN where there is none."""
-    rows = returns[returns["symbol"].isin(symbols)]
-    keyed = pd.Series(
-        rows["return"].to_numpy(float), index=[pd.to_datetime(rows["date"]).to_numpy(), rows["symbol"].to_numpy()]
-    )
-    return keyed.unstack().reindex(index=days, columns=symbols).to_numpy(float)
+    row = days.get_indexer(pd.to_datetime(returns["date"]).to_numpy())
+    column = pd.Index(symbols, dtype="str").get_indexer(returns["symbol"])
+    used = np.flatnonzero((row >= 0) & (column >= 0))
+    cell = row[used] * len(symbols) + column[used]
+    if np.bincount(cell, minlength=1).max() > 1:
+        raise ContractViolation("L3.SIGN_TEST: a symbol has two returns on one day; keep one")
+    values = np.full(len(days) * len(symbols), np.nan)
+    values[cell] = returns["return"].to_numpy(float)[used]
+    return values.reshape(len(days), len(symbols))
 
 
 def _value_problems(seen: Floats, expected: Floats, atoms: list[str]) -> list[str]:

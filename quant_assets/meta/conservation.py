@@ -31,10 +31,14 @@ def growth_paths(returns: pd.DataFrame) -> pd.DataFrame:
     """
     if returns.empty:
         raise EmptyResult("L4.CONSERVE: no returns in the window; materialize returns_matrix for it first")
-    if returns.duplicated(["symbol", "date"]).any():
+    days, row = np.unique(returns["date"].to_numpy(), return_inverse=True)
+    column, symbols = pd.factorize(returns["symbol"], sort=True)
+    if np.bincount(row * len(symbols) + column).max() > 1:
         raise ContractViolation("L4.CONSERVE: a symbol has two returns on one day; keep one")
-    wide = returns.pivot(index="date", columns="symbol", values="return").sort_index()
-    return (1.0 + wide).where(wide.notna(), 1.0).cumprod()
+    grown = 1.0 + returns["return"].to_numpy(dtype=float)
+    factors = np.ones((len(days), len(symbols)))
+    factors[row, column] = np.where(np.isnan(grown), 1.0, grown)
+    return pd.DataFrame(factors.cumprod(axis=0), index=pd.Index(days, name="date"), columns=symbols)
 
 
 def value_path(book: pd.DataFrame, growth: pd.DataFrame) -> pd.Series:
@@ -42,10 +46,10 @@ def value_path(book: pd.DataFrame, growth: pd.DataFrame) -> pd.Series:
 
     A symbol with no return anywhere in the window (delisted before it began) is held at its last value.
     """
-    priced = growth.reindex(columns=book["symbol"].astype(str), fill_value=1.0)
+    column = growth.columns.get_indexer(book["symbol"].astype(str))
     weights = book["weight"].to_numpy(dtype=float)
-    excess = priced.to_numpy(dtype=float) - 1.0
-    values = [1.0 + math.fsum(row) for row in (excess * weights)]
+    excess = np.where(column >= 0, growth.to_numpy(dtype=float)[:, column] - 1.0, 0.0)
+    values = [1.0 + math.fsum(row) for row in (excess * weights).tolist()]
     return pd.Series(values, index=growth.index, name="value")
 
 
@@ -75,9 +79,8 @@ def conservation_paths(
 def contributor_gaps(flat: pd.DataFrame) -> pd.DataFrame:
     """How far each physical weight is from its contributors: symbol, weight_gap, gross_gap (absolute)."""
     rows = []
-    for symbol, weight, gross, text in flat[["symbol", "weight", "gross_before_netting", "contributors"]].itertuples(
-        index=False
-    ):
+    columns = (flat[name].tolist() for name in ("symbol", "weight", "gross_before_netting", "contributors"))
+    for symbol, weight, gross, text in zip(*columns, strict=True):
         parts = [float(c["weight"]) for c in json.loads(text)]
-        rows.append((symbol, abs(weight - math.fsum(parts)), abs(gross - math.fsum(np.abs(parts)))))
+        rows.append((symbol, abs(weight - math.fsum(parts)), abs(gross - math.fsum(map(abs, parts)))))
     return pd.DataFrame(rows, columns=["symbol", "weight_gap", "gross_gap"])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from quant_assets.errors import ContractViolation, EmptyResult, UsageError
@@ -45,8 +46,8 @@ def refuse_future(frame: pd.DataFrame, week: pd.Timestamp, what: str) -> None:
     Raises:
         ContractViolation: naming the first offending date.
     """
-    late = frame.loc[frame["date"] >= week, "date"]
-    if len(late):
+    if (frame["date"].to_numpy() >= week.to_datetime64()).any():
+        late = frame.loc[frame["date"] >= week, "date"]
         raise ContractViolation(
             f"L3.ASOF: {what} holds {len(late)} rows dated {late.min():%Y-%m-%d} or later, but week "
             f"{week:%Y-%m-%d} may read only days before it; cut the input at the week"
@@ -89,22 +90,34 @@ def join_members(
             f"L4.COMPLETE: no daily net return of {', '.join(absent)} in the {lookback_weeks} weeks before "
             f"{week:%Y-%m-%d}; materialize <sleeve>/sleeve_returns for those weeks first"
         )
-    wide = window.pivot(index="date", columns="member", values="net").sort_index().loc[:, list(members)]
+    wide = returns_by_member(window, members)
     joined = wide.dropna()
     if joined.empty:
         raise EmptyResult(f"L4.JOIN: {', '.join(members)} share no date before {week:%Y-%m-%d}; see their first dates")
     return JoinedReturns(joined, _losses(wide), len(wide))
 
 
+def returns_by_member(window: pd.DataFrame, members: tuple[str, ...]) -> pd.DataFrame:
+    """Net returns as dates (ascending, those that any of ``members`` has) x ``members``, NaN where one lacks a date."""
+    names = pd.Index(members, name="member", dtype="str")
+    column = names.get_indexer(window["member"])
+    used = np.flatnonzero(column >= 0)
+    days, row = np.unique(window["date"].to_numpy()[used], return_inverse=True)
+    values = np.full((len(days), len(names)), np.nan)
+    values[row, column[used]] = window["net"].to_numpy(dtype=np.float64)[used]
+    return pd.DataFrame(values, index=pd.Index(days, name="date"), columns=names, copy=False)
+
+
 def _losses(wide: pd.DataFrame) -> pd.DataFrame:
     """What each member has and lacks of the union of dates."""
+    known = wide.notna().to_numpy()
     return pd.DataFrame(
         {
             "member": wide.columns.astype(str),
-            "dates": wide.notna().sum().to_numpy(),
-            "lacking": wide.isna().sum().to_numpy(),
-            "first_date": [wide[m].first_valid_index() for m in wide.columns],
-            "last_date": [wide[m].last_valid_index() for m in wide.columns],
+            "dates": known.sum(axis=0),
+            "lacking": (~known).sum(axis=0),
+            "first_date": wide.index[known.argmax(axis=0)],
+            "last_date": wide.index[len(known) - 1 - known[::-1].argmax(axis=0)],
         }
     )
 
@@ -112,5 +125,7 @@ def _losses(wide: pd.DataFrame) -> pd.DataFrame:
 def ruined_members(member_returns: pd.DataFrame, week: pd.Timestamp, members: tuple[str, ...]) -> tuple[str, ...]:
     """Members whose newest row before ``week`` has the status ``ruined``: their capital is gone."""
     past = member_returns.loc[(member_returns["date"] < week) & member_returns["member"].isin(members)]
-    newest = past.sort_values("date").groupby("member", sort=False)["status"].last()
-    return tuple(m for m in members if m in newest.index and newest[m] == RUINED)
+    ordered = past.iloc[np.argsort(past["date"].to_numpy(), kind="stable")]
+    known = ordered["status"].notna()
+    newest = dict(zip(ordered["member"][known], ordered["status"][known], strict=True))
+    return tuple(m for m in members if newest.get(m) == RUINED)

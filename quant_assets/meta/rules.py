@@ -12,7 +12,7 @@ from quant_assets.contracts.verdict import RuleResult, Verdict, error_rule, warn
 from quant_assets.meta.config import MetaConfig
 from quant_assets.meta.conservation import TOLERANCE, conservation_paths, contributor_gaps
 from quant_assets.meta.engines import bounds_are_forced
-from quant_assets.meta.join import JoinedReturns, join_members, lookback_window, ruined_members
+from quant_assets.meta.join import JoinedReturns, join_members, lookback_window, returns_by_member, ruined_members
 
 # a forced, partly invested or empty week is a declared and recorded decision of its sleeve, not a fallback
 SOLVED = frozenset({"optimal", "closed_form", "forced", "partial_cash", "cash"})
@@ -129,11 +129,11 @@ def join(config: MetaConfig, joined: JoinedReturns) -> RuleResult:
 
 def scale(window: pd.DataFrame) -> RuleResult:
     """L4.SCALE: daily net returns of members are finite where present and within [-100 %, +100 %]; never clipped."""
-    known = window.loc[window["net"].notna()]
-    bad = known.loc[~known["net"].between(-1.0, 1.0)]
+    net = window["net"].to_numpy(dtype=np.float64)
+    bad = window.loc[np.abs(net) > 1.0]
     return error_rule(
         "L4.SCALE",
-        checked=len(known),
+        checked=int((~np.isnan(net)).sum()),
         breaches=len(bad),
         message=f"{len(bad)} daily returns outside [-100 %, +100 %]; look at the sleeve's simulation of those days"
         if len(bad)
@@ -264,10 +264,7 @@ def least_effective_number(count: int, min_weight: float, max_weight: float) -> 
 
 def _twin_correlation(window: pd.DataFrame, long_sleeve: str, short_sleeve: str) -> tuple[float, int]:
     """Pearson correlation of two members on their common days, and how many those are; NaN when one never moves."""
-    wide = window.loc[window["member"].isin([long_sleeve, short_sleeve])].pivot(
-        index="date", columns="member", values="net"
-    )
-    wide = wide.reindex(columns=[long_sleeve, short_sleeve]).dropna()
+    wide = returns_by_member(window, (long_sleeve, short_sleeve)).dropna()
     if len(wide) < 2 or float(wide.std().min()) == 0.0:
         return float("nan"), len(wide)
     return float(wide[long_sleeve].corr(wide[short_sleeve])), len(wide)

@@ -11,7 +11,7 @@ def correlation_distance(window: pd.DataFrame) -> pd.DataFrame:
 
     ``window`` is days x symbols; rho uses the days on which both have a return, which the density rule keeps many.
     """
-    rho = window.corr().clip(-1.0, 1.0).to_numpy().copy()
+    rho = np.clip(window.corr().to_numpy(), -1.0, 1.0)
     np.fill_diagonal(rho, 1.0)
     return pd.DataFrame(np.sqrt(0.5 * (1.0 - rho)), index=window.columns, columns=window.columns)
 

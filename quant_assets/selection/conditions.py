@@ -15,6 +15,7 @@ from quant_assets.universe.direction import Direction
 
 _REFLECTED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 BoolArray = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -22,31 +23,31 @@ class Condition:
     """One filter: a symbol fails it when ``value op bound`` holds.
 
     ``relaxed`` is the bound of stage 1; ``binding`` filters have no other bound and are never ignored.
-    All series are indexed by symbol.
+    Arrays hold one number for each symbol, in the order of the features that they were made from.
     """
 
     id: str
-    value: pd.Series
+    value: Floats
     op: str
-    bound: pd.Series
-    relaxed: pd.Series
+    bound: Floats
+    relaxed: Floats
     binding: bool
 
-    def fails(self, *, relaxed: bool = False) -> pd.Series:
+    def fails(self, *, relaxed: bool = False) -> BoolArray:
         """Boolean by symbol: the condition refuses it. Values are finite by construction (missing ones vetoed)."""
         bound = self.relaxed if relaxed else self.bound
-        outcome: pd.Series = COMPARISONS[self.op](self.value, bound)  # type: ignore[arg-type, assignment] # elementwise
+        outcome: BoolArray = COMPARISONS[self.op](self.value, bound)  # type: ignore[arg-type, assignment] # elementwise
         return outcome
 
-    def veto(self, symbol: str) -> Veto:
-        """The record of this condition refusing that symbol, against the strict bound."""
-        return comparison_veto(self.id, self.value[symbol], self.op, self.bound[symbol])
+    def veto(self, position: int) -> Veto:
+        """The record of this condition refusing the symbol at that position, against the strict bound."""
+        return comparison_veto(self.id, self.value[position], self.op, self.bound[position])
 
 
-def directional_score(features: pd.DataFrame, config: SelectionConfig, direction: Direction) -> pd.Series:
-    """The score as the sleeve sees it: larger is better for this direction; index symbol."""
+def directional_score(features: pd.DataFrame, config: SelectionConfig, direction: Direction) -> Floats:
+    """The score as the sleeve sees it, one for each row of ``features``: larger is better for this direction."""
     score = config.score
-    raw = features[score.feature].astype(float)
+    raw = _values(features, score.feature)
     return direction.sign * (raw - score.center) if score.signed else raw
 
 
@@ -90,7 +91,7 @@ def _feature_rule(
         sign = -1.0 if mirrored else 1.0
         yield Condition(
             f"{prefix}{rule.feature}.{side}",
-            features[rule.feature].astype(float),
+            _values(features, rule.feature),
             _REFLECTED[op] if mirrored else op,
             _constant(features, rule.center + sign * strict),
             _constant(features, rule.center + sign * eased),
@@ -100,22 +101,27 @@ def _feature_rule(
 
 def _trend(features: pd.DataFrame, trend: TrendConfig, direction: Direction) -> Condition:
     """Moving-average regime; equality is no trend."""
-    bound = features[trend.slow].astype(float) * (1.0 + direction.sign * trend.margin)
+    bound = _values(features, trend.slow) * (1.0 + direction.sign * trend.margin)
     op = "<=" if direction is Direction.LONG else ">="
-    return Condition("trend.ma_regime", features[trend.fast].astype(float), op, bound, bound, binding=True)
+    return Condition("trend.ma_regime", _values(features, trend.fast), op, bound, bound, binding=True)
 
 
 def _adx(features: pd.DataFrame, adx: AdxConfig, direction: Direction, factor: float) -> Iterator[Condition]:
     """Strength of the trend (the same for both directions), and whether it points the sleeve's way."""
-    strength = features[adx.feature].astype(float)
+    strength = _values(features, adx.feature)
     strict, eased = _constant(features, adx.min), _constant(features, adx.min * factor)
     yield Condition("adx.min", strength, "<", strict, eased, binding=False)
     if adx.di_aligned:
-        plus, minus = features[adx.plus_di].astype(float), features[adx.minus_di].astype(float)
+        plus, minus = _values(features, adx.plus_di), _values(features, adx.minus_di)
         op = "<=" if direction is Direction.LONG else ">="
         yield Condition("adx.di_aligned", plus, op, minus, minus, binding=True)
 
 
-def _constant(features: pd.DataFrame, bound: float) -> pd.Series:
+def _values(features: pd.DataFrame, name: str) -> Floats:
+    """One feature of every symbol."""
+    return features[name].to_numpy(dtype=np.float64)
+
+
+def _constant(features: pd.DataFrame, bound: float) -> Floats:
     """One bound for every symbol."""
-    return pd.Series(bound, index=features.index, dtype=float)
+    return np.full(len(features), bound)

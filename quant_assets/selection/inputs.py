@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 
 from quant_assets.errors import ContractViolation, EmptyResult, UsageError
@@ -57,17 +58,22 @@ def rows_of_day_before(frame: pd.DataFrame, week: pd.Timestamp, columns: Iterabl
     require_columns(frame, ["date", "symbol", *columns], what)
     if frame.empty:
         raise EmptyResult(f"{what}: no rows for {week - pd.Timedelta(days=1):%F}; materialize that day first")
-    dates = pd.to_datetime(frame["date"])
+    dates, day_before = pd.to_datetime(frame["date"]), week - pd.Timedelta(days=1)
+    if not (dates.to_numpy() == day_before.to_datetime64()).all():
+        _refuse_other_days(dates, week, what)
+    if not frame["symbol"].is_unique:
+        require_unique(frame, ["symbol"], what)
+    indexed = frame.set_index("symbol")
+    return indexed if indexed.index.is_monotonic_increasing else indexed.sort_index()
+
+
+def _refuse_other_days(dates: pd.Series, week: pd.Timestamp, what: str) -> None:
+    """Raise ContractViolation naming what is wrong with dates that are not all the day before the week."""
     if dates.isna().any():
         raise ContractViolation(f"{what}: a row has no date")
     refuse_future(dates, week, what)
     other = dates[dates != week - pd.Timedelta(days=1)]
-    if len(other):
-        raise ContractViolation(
-            f"{what}: row of {other.min():%F}, but week {week:%F} decides on the day before it only"
-        )
-    require_unique(frame, ["symbol"], what)
-    return frame.set_index("symbol").sort_index()
+    raise ContractViolation(f"{what}: row of {other.min():%F}, but week {week:%F} decides on the day before it only")
 
 
 def refuse_future(dates: pd.Series, week: pd.Timestamp, what: str) -> None:
@@ -87,14 +93,17 @@ def returns_window(returns: pd.DataFrame, symbols: Iterable[str], week: pd.Times
     require_columns(returns, ["date", "symbol", "return"], "returns")
     dates = pd.to_datetime(returns["date"])
     refuse_future(dates, week, "returns")
-    wanted = sorted(set(symbols))
-    start = week - pd.Timedelta(days=days)
-    rows = returns.loc[(dates >= start) & returns["symbol"].isin(wanted), ["date", "symbol", "return"]]
-    require_unique(rows, ["date", "symbol"], "returns")
-    index = pd.date_range(start, week - pd.Timedelta(days=1), freq="D", name="date")
-    wide = rows.pivot(index="date", columns="symbol", values="return").astype(float)
-    wide = wide.reindex(index=index, columns=pd.Index(wanted, name="symbol", dtype="str"))
-    infinite = [str(c) for c in wide.columns[(wide.abs() == float("inf")).any()]]
-    if infinite:
+    wanted = pd.Index(sorted(set(symbols)), name="symbol", dtype="str")
+    index = pd.date_range(week - pd.Timedelta(days=days), week - pd.Timedelta(days=1), freq="D", name="date")
+    day, column = index.get_indexer(dates.to_numpy()), wanted.get_indexer(returns["symbol"])
+    inside = np.flatnonzero((day >= 0) & (column >= 0))
+    cell = day[inside] * len(wanted) + column[inside]
+    if np.bincount(cell, minlength=1).max() > 1:
+        require_unique(returns.iloc[inside], ["date", "symbol"], "returns")
+    values = np.full(len(wanted) * len(index), np.nan)
+    values[cell] = returns["return"].to_numpy(dtype=float)[inside]
+    wide = values.reshape(len(index), len(wanted))
+    infinite = wanted[np.isinf(wide).any(axis=0)]
+    if len(infinite):
         raise ContractViolation(f"L1.RANGE: infinite return of {', '.join(infinite)} before week {week:%F}")
-    return wide
+    return pd.DataFrame(wide, index=index, columns=wanted, copy=False)

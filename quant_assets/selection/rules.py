@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from quant_assets.contracts.verdict import RuleResult, Verdict, error_rule, warn_rule
@@ -148,19 +149,21 @@ def idle_filters(history: pd.DataFrame, config: SelectionConfig, weeks: int = HI
 
     Empty while the history is shorter than that: too little evidence is not a finding.
     """
-    dates = sorted(pd.to_datetime(history["date"]).unique())
+    days = pd.to_datetime(history["date"]).to_numpy()
+    dates = np.unique(days)
     if len(dates) < weeks:
         return ()
-    recent = history[pd.to_datetime(history["date"]) >= dates[-weeks]]
-    seen = {v.id for text in recent["vetoes"] for v in parse_vetoes(text)}
+    recent = history["vetoes"].to_numpy(dtype=object)[days >= dates[-weeks]]
+    seen = {v.id for text in recent for v in parse_vetoes(text)}
     return tuple(id_ for id_ in filter_ids(config) if id_ not in seen)
 
 
 def direction_rule(frame: pd.DataFrame, direction: Direction) -> RuleResult:
     """L3.DIRECTION: every row carries the sleeve's typed direction, unchanged."""
     typed = isinstance(direction, Direction)
-    wrong = frame[frame["direction"] != str(direction)] if typed else frame
-    offenders = [{"symbol": str(r.symbol), "direction": str(r.direction)} for r in wrong.head(10).itertuples()]
+    wrong = frame[(frame["direction"] != str(direction)).to_numpy(bool)] if typed else frame
+    worst = zip(wrong["symbol"].head(10), wrong["direction"].head(10), strict=True)
+    offenders = [{"symbol": str(symbol), "direction": str(found)} for symbol, found in worst]
     message = f"every symbol is {direction}" if typed and wrong.empty else f"{len(wrong)} rows are not {direction!r}"
     breaches = len(wrong) if typed else max(len(wrong), 1)
     return error_rule("L3.DIRECTION", checked=len(frame), breaches=breaches, message=message, offenders=offenders)
@@ -184,12 +187,19 @@ def density_rule(frame: pd.DataFrame, returns: pd.DataFrame, config: SelectionCo
     """L1.DENSITY: each winner, and all winners together, have returns on enough days of the window, counted anew."""
     cut, start = config.clusters, monday(week)
     winners = list(frame.loc[frame["winner"], "symbol"])
-    dates = pd.to_datetime(returns["date"])
-    inside = (dates < start) & (dates >= start - pd.Timedelta(days=cut.lookback_days)) & returns["return"].notna()
-    rows = returns.loc[inside & returns["symbol"].isin(winners)]
-    days = {s: int((rows["symbol"] == s).sum()) for s in winners}
-    thin = {s: count for s, count in days.items() if count < cut.min_days}
-    together = int((rows.groupby("date")["symbol"].nunique() == len(winners)).sum())
+    dates = pd.to_datetime(returns["date"]).to_numpy()
+    known = ~np.isnan(returns["return"].to_numpy(dtype=float))
+    first, end = (start - pd.Timedelta(days=cut.lookback_days)).to_datetime64(), start.to_datetime64()
+    inside = (dates < end) & (dates >= first) & known
+    names = pd.Index(dict.fromkeys(winners), dtype="str")
+    column = names.get_indexer(returns["symbol"])
+    rows = inside & (column >= 0)
+    counts = np.bincount(column[rows], minlength=len(names)).tolist()
+    thin = {s: count for s, count in zip(names, counts, strict=True) if count < cut.min_days}
+    days, day = np.unique(dates[rows], return_inverse=True)
+    present = np.zeros((len(days), len(names)), dtype=bool)
+    present[day, column[rows]] = True
+    together = int((present.sum(axis=1) == len(winners)).sum())
     short = bool(winners) and together < cut.min_joint_days
     offenders = [{"symbol": str(s), "days": count, "needed": cut.min_days} for s, count in thin.items()]
     message = f"{len(winners)} winners share {together} of {cut.lookback_days} days (need {cut.min_joint_days})"

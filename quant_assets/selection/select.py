@@ -84,11 +84,12 @@ def select(
 
     vetoes = _hygiene(listed, figures, window, config)
     clean = [s for s in listed.index if not vetoes[s]]
-    filters = conditions(figures.loc[clean], config, side)
+    judged = figures.loc[clean]
+    filters = conditions(judged, config, side)
     for condition in filters:
-        for symbol in condition.value.index[condition.fails()]:
-            vetoes[symbol].append(condition.veto(symbol))
-    pool = _pool(figures.loc[clean], window[clean], filters, config, side)
+        for position in np.flatnonzero(condition.fails()):
+            vetoes[clean[position]].append(condition.veto(position))
+    pool = _pool(judged, window[clean], filters, config, side)
     ladder = Ladder(pool, config).climb()
     frame = _frame(figures[config.score.feature], vetoes, ladder, side, monday_)
     slices = {"candidates": listed["date"].max(), "features": monday_ - pd.Timedelta(days=1)}
@@ -134,21 +135,22 @@ def _pool(
     direction: Direction,
 ) -> Pool:
     """Rank, cluster and judge the symbols that passed hygiene."""
-    score = {str(s): float(v) for s, v in directional_score(figures, config, direction).items()}
-    ranked = sorted(score, key=lambda symbol: (-score[symbol], symbol))
-    strict = relaxed = binding = pd.Series(True, index=figures.index)
+    symbols, scores = figures.index.to_numpy(dtype=object), directional_score(figures, config, direction)
+    score = dict(zip(symbols, scores.tolist(), strict=True))
+    strict = relaxed = forceable = np.ones(len(symbols), dtype=bool)
     for condition in filters:
-        strict = strict & ~condition.fails()
+        refused = condition.fails()
+        strict = strict & ~refused
         relaxed = relaxed & ~condition.fails(relaxed=True)
-        binding = binding & ~condition.fails() if condition.binding else binding
-    least = config.relaxation.forced_min_score
+        forceable = forceable & ~refused if condition.binding else forceable
+    clusters = ward_clusters(window, config.clusters.threshold)
     return Pool(
-        tuple(ranked),
-        {str(s): int(c) for s, c in ward_clusters(window, config.clusters.threshold).items()},
-        frozenset(strict.index[strict]),
-        frozenset(relaxed.index[relaxed]),
-        frozenset(s for s in binding.index[binding] if score[s] >= least),
-        {str(s): column for s, column in zip(window.columns, window.notna().to_numpy().T, strict=True)},
+        tuple(sorted(symbols, key=lambda symbol: (-score[symbol], symbol))),
+        dict(zip(clusters.index, clusters.tolist(), strict=True)),
+        frozenset(symbols[strict]),
+        frozenset(symbols[relaxed]),
+        frozenset(symbols[forceable & (scores >= config.relaxation.forced_min_score)]),
+        dict(zip(window.columns, window.notna().to_numpy().T, strict=True)),
     )
 
 

@@ -7,6 +7,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from quant_assets.errors import ContractViolation
 
@@ -71,6 +72,7 @@ def join_vetoes(vetoes: Iterable[Veto]) -> str:
     return ",".join(str(v) for v in vetoes)
 
 
+@lru_cache(maxsize=8192)  # pure: the rules ask for the same texts again, week after week
 def parse_vetoes(text: str) -> tuple[Veto, ...]:
     """Vetoes of one written form; raises ContractViolation when the text is not one."""
     if not text:

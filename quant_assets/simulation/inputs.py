@@ -124,7 +124,7 @@ def _require_midnights(values: Days, name: str) -> None:
 
 
 def _window_days(days: DayList) -> Days:
-    values: Days = pd.DatetimeIndex(list(days)).to_numpy().astype("datetime64[us]")
+    values: Days = pd.DatetimeIndex(days).to_numpy().astype("datetime64[us]")
     if values.size == 0:
         raise EmptyResult("no days to simulate: give the days of the window (for a week Monday to Sunday)")
     _require_midnights(values, "days")
@@ -141,9 +141,9 @@ def _keys(frame: pd.DataFrame, name: str) -> tuple[Days, npt.NDArray[np.object_]
 
 
 def _require_unique(day_index: Integers, symbol_index: Integers, frame: pd.DataFrame, name: str) -> None:
-    key = pd.Series(day_index * (int(symbol_index.max(initial=0)) + 1) + symbol_index)
-    repeated = key.duplicated().to_numpy()
-    if repeated.any():
+    key = day_index * (int(symbol_index.max(initial=0)) + 1) + symbol_index
+    if np.unique(key).size != key.size:
+        repeated = pd.Series(key).duplicated().to_numpy()
         row = frame.iloc[int(np.argmax(repeated))]
         raise UsageError(
             f"{name}: {int(repeated.sum())} duplicate (date, symbol) keys, first {row['symbol']} on {row['date']}: "
@@ -173,13 +173,11 @@ def _target_arrays(
 
 
 def _return_arrays(returns: pd.DataFrame, symbols: tuple[str, ...], window: Days) -> tuple[Floats, Flags]:
-    all_days = day_values(returns["date"], "returns")
-    inside = returns.loc[(all_days >= window[0]) & (all_days <= window[-1])]
-    column = pd.Index(symbols, dtype=object).get_indexer(pd.Index(inside["symbol"], dtype=object)).astype(np.int64)
-    inside, column = inside.loc[column >= 0], column[column >= 0]
-    days = day_values(inside["date"], "returns")
-    known = np.isin(days, window)
-    inside, column, days = inside.loc[known], column[known], days[known]
+    days = day_values(returns["date"], "returns")
+    row_index = pd.Index(window).get_indexer(pd.Index(days)).astype(np.int64)
+    column = pd.Index(symbols, dtype=object).get_indexer(pd.Index(returns["symbol"], dtype=object)).astype(np.int64)
+    used = np.flatnonzero((row_index >= 0) & (column >= 0))
+    inside, column, row_index = returns.iloc[used], column[used], row_index[used]
     values = require_finite(inside, "return", "returns", allow_nan=True)
     if np.any(values < -1.0):
         row = inside.iloc[int(np.argmax(values < -1.0))]
@@ -187,7 +185,6 @@ def _return_arrays(returns: pd.DataFrame, symbols: tuple[str, ...], window: Days
             f"returns: {row['symbol']} on {row['date']} returned {row['return']}, below -100 %: "
             "simple returns of a positive price cannot do that; repair the bars"
         )
-    row_index = np.searchsorted(window, days).astype(np.int64)
     _require_unique(row_index, column, inside, "returns")
     matrix = np.full((window.size, len(symbols)), np.nan)
     matrix[row_index, column] = values

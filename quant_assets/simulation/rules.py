@@ -165,8 +165,9 @@ def _tables(result: SimulationResult, opening: BookState) -> _Tables:
     day = pd.Index(result.daily["date"]).get_indexer(pd.Index(rows["date"]))
     column = pd.Index(symbols, dtype=object).get_indexer(pd.Index(rows["symbol"].astype(object)))
     cells = {name: np.zeros((len(result.daily), len(symbols))) for name in _CELLS}
+    flat = day * len(symbols) + column
     for name, matrix in cells.items():
-        np.add.at(matrix, (day, column), rows[name].to_numpy(dtype=np.float64))
+        np.add.at(matrix.reshape(-1), flat, rows[name].to_numpy(dtype=np.float64))
     base = opening.equity if opening.equity > 0.0 else 1.0
     before = np.concatenate([[base], daily["equity"][:-1]])
     held = np.array([opening.positions.get(symbol, 0.0) / base for symbol in symbols])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from quant_assets.simulation.book import BookState, SimulationResult
@@ -31,13 +32,13 @@ def realise_week(
     ``opening`` is the closing book of the week before, None for a new book. Output frames: see ``SimulationResult``.
     """
     days = pd.date_range(week, periods=DAYS_IN_WEEK, freq="D")
-    targets = weights.loc[weights["weight"] != 0.0, ["symbol", "weight"]].assign(date=week)
-    if targets.empty:
-        # A week in cash is a full rebalance to nothing: one explicit target of zero says so.
-        targets = pd.DataFrame({"symbol": weights["symbol"].iloc[:1], "weight": 0.0, "date": week})
-    result = simulate(targets, returns, costs, opening, list(days))
-    daily = result.daily.assign(week=week, closing_book="")
-    daily.loc[daily.index[-1], "closing_book"] = json.dumps(result.closing.to_dict(), sort_keys=True)
+    held = np.flatnonzero(weights["weight"].to_numpy(dtype=np.float64) != 0.0)
+    # A week in cash is a full rebalance to nothing: one explicit target of zero says so.
+    rows = weights.iloc[held if held.size else slice(0, 1)]
+    targets = pd.DataFrame({"symbol": rows["symbol"], "weight": rows["weight"], "date": week})
+    result = simulate(targets, returns, costs, opening, days)
+    books = [""] * (len(result.daily) - 1) + [json.dumps(result.closing.to_dict(), sort_keys=True)]
+    daily = result.daily.assign(week=week, closing_book=pd.array(books, dtype="str"))
     return RealisedWeek(result, daily, result.contributions.assign(week=week))
 
 

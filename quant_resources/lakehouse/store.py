@@ -74,7 +74,8 @@ class Lakehouse:
         """Rows of ``spec`` with ``start <= partition <= end`` (ISO days, inclusive), in canonical order.
 
         ``as_of``: the moment (ISO day, 00:00 UTC) of the reader; asking for a partition that was not known then, or
-        leaving ``end`` open together with ``as_of``, raises ``ContractViolation``. ``scope`` fixes columns such as the sleeve.
+        leaving ``end`` open together with ``as_of``, raises ``ContractViolation``. ``scope`` fixes columns such as the
+        sleeve.
         Returns an empty typed frame where the range has no rows; raises ``EmptyResult`` where the table is missing.
         """
         if as_of is not None and (end is None or spec.known_at(end) > as_of):

@@ -174,7 +174,7 @@ def tiny_profile(**changes: Any) -> dict[str, Any]:
         "first_week": TINY_FIRST_WEEK,
         "end": TINY_END,
         "venue": {"kind": "files", "path": "bars", "venue_name": "TOY", "data_kind": "synthetic"},
-        "costs": {"fee": 0.001, "slippage": 0.0005, "borrow": 0.05},
+        "costs": {"fee": 0.001, "slippage": 0.0005, "borrow": 0.0},
         "universes": [{"name": "all", "intent": "BOTH", "min_history_days": 20, "min_value_traded": 1e5}],
         "features": {"features": ["momentum", "realised_volatility"], "momentum_window": 20, "volatility_window": 20},
         "sleeves": [_tiny_sleeve("up", "LONG"), _tiny_sleeve("down", "SHORT")],

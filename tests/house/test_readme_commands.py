@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.documents import Command, Shell, commands, documents, make_target, quant_lines
+from tests.house.documents import Command, Shell, commands, documents, make_target, quant_lines, words_of
 from tests.house.sources import ROOT, named, project_files
 
 BIN = Path(sys.executable).parent
@@ -30,18 +30,29 @@ def copy(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def shell(copy):
+def shell_in(copy: Path) -> Shell:
     environment = {
         **os.environ,
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(copy.parent),
         "QUANT_LAKEHOUSE": str(copy.parent / "lakehouse"),
         "DAGSTER_HOME": str(copy.parent / "dagster"),
-        "COLUMNS": "120",
+        "COLUMNS": "300",
     }
     environment.pop("QUANT_PROFILE", None)
     return Shell(copy, environment)
+
+
+@pytest.fixture
+def shell(copy):
+    return shell_in(copy)
+
+
+@pytest.fixture(scope="module")
+def demo(copy):
+    """The scratch copy after `make demo`, as every document assumes it."""
+    follow(Command("make demo", 0), shell_in(copy), "make demo")
+    return copy
 
 
 def run(text: str, shell: Shell, where: str, code: int = 0) -> str:
@@ -67,16 +78,45 @@ def follow(command: Command, shell: Shell, where: str) -> None:
     if arguments is None:
         run(command.text, shell, where, command.code)
         return
-    recipe = run("make -n --no-print-directory " + " ".join(arguments), shell, where)
-    for line in quant_lines(recipe):
+    for line in quant_lines(recipe(arguments, shell, where)):
         run(line, shell, where, command.code)
 
 
+def look_up(command: Command, shell: Shell, where: str) -> None:
+    """See that what is shown exists: the target, the command, its options."""
+    arguments, words = make_target(command.text), words_of(command.text)
+    if arguments is not None:
+        recipe(arguments, shell, where)
+    elif words[:1] == ["quant"]:
+        known = run(f"quant {words[1]} --help", shell, where)
+        unknown = [word for word in words if word.startswith("--") and word.partition("=")[0] not in known]
+        assert unknown == [], f"{where}: `quant {words[1]}` has no {unknown}"
+
+
+def recipe(arguments: list[str], shell: Shell, where: str) -> str:
+    return run("make -n --no-print-directory " + " ".join(arguments), shell, where)
+
+
+def with_commands(*, run: bool) -> list[Path]:
+    return [path for path in documents() if any(c.run == run for c in commands(path.read_text(encoding="utf-8")))]
+
+
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("path", documents(), ids=named)
-def test_a_documents_commands_work_in_order(path, shell):
-    for command in commands(path.read_text(encoding="utf-8")):
+@pytest.mark.parametrize("path", with_commands(run=True), ids=named)
+def test_a_documents_commands_work_in_order(path, demo):
+    shell = shell_in(demo)
+    ours = [command for command in commands(path.read_text(encoding="utf-8")) if command.run]
+    for command in ours:
         follow(command, shell, f"{named(path)}:{command.line}")
+    assert ours
+
+
+@pytest.mark.parametrize("path", with_commands(run=False), ids=named)
+def test_what_a_document_shows_exists(path, shell):
+    shown = [command for command in commands(path.read_text(encoding="utf-8")) if not command.run]
+    for command in shown:
+        look_up(command, shell, f"{named(path)}:{command.line}")
+    assert shown
 
 
 SAMPLE = """
@@ -102,6 +142,10 @@ quant run --nonsense
 $ ssh somewhere
 ```
 
+```sh
+make test   # everything
+```
+
 ```python
 not_a_command()
 ```
@@ -114,6 +158,14 @@ def test_commands_are_found_with_their_lines_and_exit_codes():
         Command('quant sql "select 1" --json', 7),
         Command("export QUANT_LAKEHOUSE=elsewhere", 15),
         Command("quant run --nonsense", 16, code=2),
+        Command("make test   # everything", 25, run=False),
+    ]
+
+
+def test_a_block_without_prompts_is_all_commands():
+    assert commands("```console\nquant status\n\nquant doctor  # healthy?\n```\n") == [
+        Command("quant status", 2),
+        Command("quant doctor  # healthy?", 4),
     ]
 
 
@@ -129,7 +181,13 @@ def test_export_and_cd_hold_for_what_follows(tmp_path):
 
 @pytest.mark.parametrize(
     ("command", "arguments"),
-    [("make demo", ["demo"]), ("PORT=3001 make ui", ["PORT=3001", "ui"]), ("quant status", None), ("make", [])],
+    [
+        ("make demo", ["demo"]),
+        ("PORT=3001 make ui", ["PORT=3001", "ui"]),
+        ("quant status", None),
+        ("make", []),
+        ("make demo  # all", ["demo"]),
+    ],
 )
 def test_a_make_command_is_recognised(command, arguments):
     assert make_target(command) == arguments
@@ -146,12 +204,16 @@ def test_a_target_that_does_not_exist_fails(shell):
 
 
 def test_only_the_quant_lines_of_a_target_are_run(shell):
-    recipe = run("make -n --no-print-directory demo", shell, "Makefile")
+    assert quant_lines(recipe(["demo"], shell, "Makefile")) == ["quant demo"]
 
-    assert quant_lines(recipe) == ["quant demo"]
+
+@pytest.mark.parametrize("shown", ["quant status --nonsense", "quant no-such-command", "make no-such-target"])
+def test_showing_what_does_not_exist_fails(shown, shell):
+    with pytest.raises(AssertionError, match=r"README\.md:1"):
+        look_up(Command(shown, 1, run=False), shell, "README.md:1")
 
 
 @pytest.mark.parametrize("target", ["install", "demo", "test", "ui", "lint", "format", "bench", "lock", "clean"])
 def test_every_target_is_listed_by_make_alone_and_can_be_made(target, shell):
     assert f"make {target}" in run("make", shell, "Makefile")
-    assert run(f"make -n --no-print-directory {target}", shell, "Makefile")
+    assert recipe([target], shell, "Makefile")

@@ -20,6 +20,7 @@ DAYS, DECISIONS, REALISED = daily(START, END), decision_weeks(FIRST_WEEK, END), 
 DAY = dt.timedelta(days=1)
 MONDAYS = [FIRST_WEEK + dt.timedelta(weeks=k) for k in range(len(DECISIONS.get_partition_keys()))]
 ANY_MONDAY = st.integers(0, 1500).map(lambda k: dt.date(2005, 1, 3) + dt.timedelta(weeks=k))
+FEWER = settings(max_examples=40, deadline=None)
 ANY_DAY = st.dates(dt.date(2000, 1, 1), dt.date(2060, 1, 1))
 
 
@@ -52,7 +53,7 @@ def _week_lookbacks(days: int, weeks: int) -> dict[str, tuple[Lookback, int]]:
 # ---------------------------------------------------------------- no future
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(monday=ANY_MONDAY, days=st.integers(1, 800), weeks=st.integers(1, 60))
 def test_a_decision_reads_only_days_before_its_week(monday, days, weeks):
     for name, (lookback, lasts) in _week_lookbacks(days, weeks).items():
@@ -71,6 +72,7 @@ def test_the_graph_of_a_decision_reads_only_days_before_its_week(monday, days):
     assert all(k < monday for k in weeks)
 
 
+@FEWER
 @given(day=ANY_DAY, days=st.integers(1, 800))
 def test_a_day_reads_no_later_day(day, days):
     keys = mappings.trailing_days(days, dt.date(1990, 1, 1)).keys(day.isoformat())
@@ -80,6 +82,7 @@ def test_a_day_reads_no_later_day(day, days):
 # ---------------------------------------------------------------- exact windows
 
 
+@FEWER
 @given(day=ANY_DAY, days=st.integers(1, 500), first=ANY_DAY)
 def test_trailing_days_are_exactly_the_last_days_not_before_the_start(day, days, first):
     expected = [day - k * DAY for k in range(days)]
@@ -88,6 +91,7 @@ def test_trailing_days_are_exactly_the_last_days_not_before_the_start(day, days,
     )
 
 
+@FEWER
 @given(monday=ANY_MONDAY, days=st.integers(1, 500), first=ANY_DAY)
 def test_days_before_a_week_are_exactly_the_last_days_not_before_the_start(monday, days, first):
     expected = [monday - k * DAY for k in range(1, days + 1)]
@@ -96,6 +100,7 @@ def test_days_before_a_week_are_exactly_the_last_days_not_before_the_start(monda
     )
 
 
+@FEWER
 @given(monday=ANY_MONDAY, weeks=st.integers(1, 60), first=ANY_MONDAY)
 def test_weeks_before_and_through_are_exact_and_clipped_at_the_first(monday, weeks, first):
     before = mappings.weeks_before(weeks, first).keys(monday.isoformat())
@@ -104,17 +109,20 @@ def test_weeks_before_and_through_are_exact_and_clipped_at_the_first(monday, wee
     assert mappings.weeks_through(weeks, first).keys(monday.isoformat()) == [*before, monday.isoformat()]
 
 
+@FEWER
 @given(monday=ANY_MONDAY, days_before=st.integers(0, 30))
 def test_a_realised_week_reads_its_seven_days_and_those_before_that_it_asks_for(monday, days_before):
     keys = mappings.days_of_week(days_before).keys(monday.isoformat())
     assert keys == [(monday + k * DAY).isoformat() for k in range(-days_before, 7)]
 
 
+@FEWER
 @given(day=ANY_DAY)
 def test_the_same_partition_reads_itself(day):
     assert mappings.same_partition().keys(day.isoformat()) == [day.isoformat()]
 
 
+@FEWER
 @given(monday=ANY_MONDAY)
 def test_the_last_day_before_a_week_is_its_sunday(monday):
     (sunday,) = mappings.last_day_before_week().keys(monday.isoformat())

@@ -220,5 +220,3 @@ def pick(world: World) -> BuiltAsset:
 
 def _passing(level: str) -> Verdict:
     return Verdict(level, (error_rule(f"{level}.FINE", checked=1, breaches=0, message="fine"),))
-
-

@@ -151,7 +151,9 @@ def test_the_verdict_of_a_refused_day_carries_its_partition_rules_and_offenders(
     assert D[3] not in graph.shown(RAW)
     assert _verdicts(graph, L0)[D[3]] is False
     assert _verdicts(graph, L1)[D[3]] is True
-    evaluations = [e.asset_check_evaluation_data for e in result.all_events if e.event_type_value == "ASSET_CHECK_EVALUATION"]
+    evaluations = [
+        e.asset_check_evaluation_data for e in result.all_events if e.event_type_value == "ASSET_CHECK_EVALUATION"
+    ]
     (of_day,) = [e for e in evaluations if e.partition == D[3] and e.check_name == "l0_contract"]
     assert of_day.severity == dg.AssetCheckSeverity.ERROR
     rules = [r.data for r in of_day.metadata["rules"].records]
@@ -312,27 +314,27 @@ def test_a_mended_day_opens_the_gate_again(graph):
 
 
 def _good_history(graph: SmallGraph) -> None:
-    assert graph.run(RAW, first=D[1], last=D[24]).success
-    assert graph.run(SMOOTH, first=D[1], last=D[24]).success
-    assert graph.run(PICK, first=D[11], last=D[25]).success
+    assert graph.run(RAW, first=D[1], last=D[17]).success
+    assert graph.run(SMOOTH, first=D[1], last=D[17]).success
+    assert graph.run(PICK, first=D[11], last=D[18]).success
 
 
 def test_a_good_day_that_is_refused_later_withholds_all_that_was_made_from_it(graph):
     _good_history(graph)
-    graph.world.bad = {D[12]}
-    assert _exit_code(graph.run(RAW, first=D[12])) == 3
+    graph.world.bad = {D[7]}
+    assert _exit_code(graph.run(RAW, first=D[7])) == 3
     assert graph.ledger.withheld() == {
-        "raw": {D[12]},
-        "smooth": {D[12], D[13], D[14]},
-        "trend/pick": {D[18], D[25]},  # decided from it, and decided after a decision from it
+        "raw": {D[7]},
+        "smooth": {D[7], D[8], D[9]},
+        "trend/pick": {D[11], D[18]},  # decided from it, and decided after a decision from it
     }
-    result = graph.run(PICK, first=D[18])
+    result = graph.run(PICK, first=D[11])
     assert _exit_code(result) == 3
     assert "rests on a refused partition" in _message(result)
 
 
 def test_nothing_of_the_older_content_of_a_refused_day_reaches_a_reader(graph):
-    _good_history(graph)
+    graph.run(RAW, first=D[7], last=D[17])
     graph.world.bad = {D[12]}
     graph.run(RAW, first=D[12])
     graph.run(SMOOTH, first=D[9], last=D[17])
@@ -394,11 +396,11 @@ def test_a_second_run_gives_the_same_data_versions_and_manifest_digests(graph):
 
 def test_what_did_not_change_is_current_and_what_did_makes_its_readers_stale(graph):
     _good_history(graph)
-    for key, days in ((RAW, D[1:25]), (SMOOTH, D[1:25]), (PICK, [D[11], D[18], D[25]])):
+    for key, days in ((RAW, D[1:18]), (SMOOTH, D[1:18]), (PICK, [D[11], D[18]])):
         assert current_partitions(graph.built[key], graph.lakehouse, days) == set(days)
     graph.world.offset = 0.5
     assert graph.run(RAW, first=D[12]).success
-    stale = set(D[1:25]) - current_partitions(graph.built[SMOOTH], graph.lakehouse, D[1:25])
+    stale = set(D[1:18]) - current_partitions(graph.built[SMOOTH], graph.lakehouse, D[1:18])
     assert stale == {D[12], D[13], D[14]}
 
 
@@ -422,9 +424,10 @@ def test_the_manifest_names_exactly_what_was_read(graph):
     assert (own["asset"], own["partitions"]) == ("trend/pick", [D[11]])
     assert own["data_versions"] == [graph.ledger.states("trend/pick")[D[11]].data_version]
     replayed = graph.lakehouse.read(SMOOTH_TABLE, start=D[11], end=D[17], version=smooth["table_version"])
-    assert replayed.groupby("symbol")["mean"].sum().tolist() == graph.lakehouse.read(
-        PICK_TABLE, start=D[18], end=D[18]
-    )["score"].tolist()
+    assert (
+        replayed.groupby("symbol")["mean"].sum().tolist()
+        == graph.lakehouse.read(PICK_TABLE, start=D[18], end=D[18])["score"].tolist()
+    )
 
 
 # ---------------------------------------------------------------- what the asset's page shows

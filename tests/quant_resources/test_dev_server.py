@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -18,11 +17,12 @@ from quant_resources.dev_server import HOST, Supervisor, main, serve, server_com
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
 ENDS = [sys.executable, "-c", "raise SystemExit(5)"]
-STUBBORN = [
-    sys.executable,
-    "-c",
-    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)",
-]
+STUBBORN = """
+import signal, sys, time, pathlib
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+pathlib.Path(sys.argv[1]).touch()
+time.sleep(60)
+"""
 DEFINITIONS = """
 import dagster as dg
 
@@ -85,11 +85,11 @@ def test_a_signal_ends_the_waiting(start):
     assert supervisor.wait() is None
 
 
-def test_a_process_that_ignores_the_request_is_ended_by_force(start, monkeypatch):
+def test_a_process_that_ignores_the_request_is_ended_by_force(start, monkeypatch, tmp_path):
     monkeypatch.setattr(dev_server, "STOP_SECONDS", 0.5)
-    supervisor = start(webserver=STUBBORN)
-    deadline = time.monotonic() + 10
-    while "SigIgn:\t0000000000005" not in Path(f"/proc/{supervisor.processes['webserver'].pid}/status").read_text():
+    supervisor = start(webserver=[sys.executable, "-c", STUBBORN, str(tmp_path / "up")])
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "up").exists():
         assert time.monotonic() < deadline, "the stubborn process did not come up"
 
     supervisor.stop()

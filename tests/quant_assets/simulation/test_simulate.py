@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -190,18 +188,6 @@ def test_an_opening_book_without_targets_is_simply_held() -> None:
     result = run_days(none, return_rows("2024-01-01", A=[0.1, 0.1]), "2024-01-01", 2, COSTLY, opening)
     assert result.closing.equity == pytest.approx(1.5 + 0.5 * 1.21, abs=1e-15)
     assert result.daily["turnover"].sum() == 0.0 and pnl_rule(result, opening)[0].passed
-
-
-@pytest.mark.parametrize(("weeks", "symbols", "limit"), [(60, 15, 0.2), (157, 60, 1.0)])
-def test_it_is_fast_enough(weeks: int, symbols: int, limit: float) -> None:
-    market = Market(weeks, symbols, 10)
-    targets, returns = market.targets(), market.returns
-    elapsed = []
-    for _ in range(3):  # the best of three in processor time: other work on the machine is not ours
-        begin = time.process_time()
-        simulate(targets, returns, COSTLY, None, market.days)
-        elapsed.append(time.process_time() - begin)
-    assert min(elapsed) < limit, f"{weeks} weeks x {symbols} symbols took {min(elapsed):.3f} s"
 
 
 def test_free_costs_leave_gross_equal_to_net() -> None:

@@ -1,0 +1,37 @@
+"""Reading and writing the lakehouse's largest table."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.measure import Measurement, median_of
+from benchmarks.panel import accepted_bars
+from quant_assets.tables import OHLCV_TABLE
+from quant_resources.lakehouse.hashing import content_hashes
+from quant_resources.lakehouse.store import Lakehouse
+
+
+def measurements() -> Iterator[Measurement]:
+    """Five years of 500 symbols in, one day replaced, 400 days of closes and one day out, content hashed."""
+    bars = OHLCV_TABLE.canonical(accepted_bars())
+    days = [day.date().isoformat() for day in bars["date"].unique()]
+    last = bars[bars["date"] == bars["date"].iloc[-1]]
+    with tempfile.TemporaryDirectory() as folder:
+        lakehouse = Lakehouse(Path(folder))
+        yield median_of("write 500 symbols x 5 years", lambda: lakehouse.replace(OHLCV_TABLE, bars, days), runs=1)
+        yield median_of(
+            "replace one day", lambda: lakehouse.replace(OHLCV_TABLE, last, days[-1:]), runs=9, note="one commit"
+        )
+        yield median_of(
+            "read 400 days of closes",
+            lambda: lakehouse.read(OHLCV_TABLE, columns=["close"], start=days[-400], end=days[-1]),
+            runs=5,
+        )
+        yield median_of(
+            "read one day, all columns", lambda: lakehouse.read(OHLCV_TABLE, start=days[-1], end=days[-1]), runs=5
+        )
+    yield median_of(
+        "content hash of every day", lambda: content_hashes(OHLCV_TABLE, bars, days), runs=3, note=f"{len(days):,} days"
+    )
