@@ -253,7 +253,7 @@ def _plain(record: Mapping[str, Any]) -> dict[str, Any]:
     return {str(k): _plain_value(v) for k, v in record.items()}
 
 
-def _plain_value(value: Any) -> Any:
+def _plain_value(value: Any) -> Any:  # noqa: ANN401  # facts are of any plain type
     """Numbers as Python numbers (plottable), everything else as text."""
     if hasattr(value, "item"):
         value = value.item()

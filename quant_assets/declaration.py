@@ -56,9 +56,9 @@ class Companion:
 class PublishedAsset:
     """Declaration of a published asset.
 
-    ``knowable`` gives for a partition key the moment (ISO day, 00:00 UTC) up to which it may know anything. ``side_tables`` are lakehouse tables
-    that the asset writes beside its own, with the same partition keys. ``chart`` draws a Markdown picture of the
-    newest partition of a batch.
+    ``knowable`` gives for a partition key the moment (ISO day, 00:00 UTC) up to which it may know anything.
+    ``side_tables`` are lakehouse tables that the asset writes beside its own, with the same partition keys.
+    ``chart`` draws a Markdown picture of the newest partition of a batch.
     """
 
     key: dg.AssetKey

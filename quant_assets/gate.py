@@ -58,11 +58,12 @@ class ContractGate:
 
     def _explain(self, asset: str, bad: list[str], states: dict[str, PartitionState]) -> str:
         named = ", ".join(
-            f"{p} ({'rests on a refused partition' if self._status(states, p) == PUBLISHED else self._status(states, p)})"
+            f"{p} ({'rests on a refused partition' if (s := self._status(states, p)) == PUBLISHED else s})"
             for p in bad[:NAMED_DAYS]
         )
         more = f" and {len(bad) - NAMED_DAYS} more" if len(bad) > NAMED_DAYS else ""
         return (
             f"input {asset}: {len(bad)} partitions are not there to be read: {named}{more}. "
-            f"See why with `quant check {asset}`, then `quant backfill --select {asset} --from {bad[0]} --to {bad[-1]}`."
+            f"See why with `quant check {asset}`, "
+            f"then `quant backfill --select {asset} --from {bad[0]} --to {bad[-1]}`."
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 
 from partitions.mappings import days_of_week, same_partition, weeks_before
@@ -55,7 +57,7 @@ def realised_asset(
     level: str,
     costs: Costs,
     title: str,
-    first_week: Any,
+    first_week: dt.date,
 ) -> BuiltAsset:
     """Daily realised returns of a weekly book, simulated by the reference loop, week after week."""
     book_scope = dict(scope)
@@ -64,7 +66,10 @@ def realised_asset(
         table=tables[0],
         partitions=realised_weeks(first_week, profile.end),
         levels=(level,),
-        description=f"{title}: realised daily gross, costs, net and turnover of the week's weights, from the closing book of the week before.{profile.source_note}",
+        description=(
+            f"{title}: realised daily gross, costs, net and turnover of the week's weights, "
+            f"from the closing book of the week before.{profile.source_note}"
+        ),
         group=next(iter(book_scope.values())),
         rooms=("simulation",),
         knowable=monday_after,
@@ -140,7 +145,7 @@ def _week(run: PartitionRun, book: BookAsset, key: str, opening: BookState | Non
 def _facts(week: RealisedWeek) -> dict[str, Any]:
     daily = week.daily
     return {
-        "net_return": float((1.0 + daily["net"]).prod() - 1.0),
+        "net_return": float(np.prod(1.0 + daily["net"].to_numpy(dtype=float)) - 1.0),
         "costs": float(daily["costs"].sum()),
         "turnover": float(daily["turnover"].sum()),
         "equity": float(daily["equity"].iloc[-1]),

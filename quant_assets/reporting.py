@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from quant_resources.venues.port import Venue
 
 GONE_AFTER_DAYS = 7
+ROOMS = ("market", "universe", "features", "returns", "selection", "allocation", "simulation", "meta")
 
 
 def collect_report(profile: Profile, meta: MetaConfig, lakehouse: Lakehouse, venue: Venue) -> ReportInput:
@@ -65,7 +66,7 @@ def collect_report(profile: Profile, meta: MetaConfig, lakehouse: Lakehouse, ven
         cost_assumptions=_costs(profile),
         input_digest=_input_digest(ledger),
         config_hash=profile.config_hash,
-        code_version=f"{__version__} / {code_version('market', 'universe', 'features', 'returns', 'selection', 'allocation', 'simulation', 'meta')}",
+        code_version=f"{__version__} / {code_version(*ROOMS)}",
         commands=(f"quant backfill --profile {profile.name}", f"quant run {meta.name}/report --profile {profile.name}"),
         warnings=(*warnings, *absent),
         provenance={"environment hash": env_hash(), "lakehouse": lakehouse.root},
@@ -85,7 +86,7 @@ def _member_daily(
 def _baselines(
     profile: Profile, lakehouse: Lakehouse, members: dict[str, pd.DataFrame], start: pd.Timestamp, end: pd.Timestamp
 ) -> tuple[dict[str, pd.DataFrame], tuple[str, ...]]:
-    """What anybody could have held instead, from the same point-in-time universe; and which of it a young meta lacks."""
+    """What anybody could have held instead, from the same point-in-time universe; and what a young meta lacks of it."""
     first, last = start.strftime("%Y-%m-%d"), end.strftime("%Y-%m-%d")
     returns = lakehouse.read(RETURNS_TABLE, columns=["date", "symbol", "return"], start=first, end=last)
     before = (start - pd.Timedelta(days=1)).strftime("%Y-%m-%d")

@@ -61,7 +61,7 @@ class GraphRunner:
         self.lakehouse = lakehouse
         self.defs = build_defs(profile, resource_overrides={"lakehouse": lakehouse})
         self.graph = self.defs.resolve_asset_graph()
-        self._assets = list(self.defs.assets or [])
+        self._assets = [a for a in self.defs.assets or () if isinstance(a, dg.AssetsDefinition)]
         self._built = {built.declaration.key: built for built in build_assets(profile)}
 
     def ordered(self, selection: Iterable[str] = ()) -> list[dg.AssetKey]:
@@ -180,7 +180,7 @@ class GraphRunner:
             known = ", ".join(sorted(asset_name(k) for k in self.graph.get_all_asset_keys()))
             raise UsageError(f"no asset or group is called {base!r} in profile {self.profile.name}. Assets: {known}")
         if name.endswith("+"):
-            return dg.AssetSelection.assets(*found).downstream().resolve(self.graph)
+            return set(dg.AssetSelection.assets(*found).downstream().resolve(self.graph))
         return found
 
     def _companions(self, key: dg.AssetKey) -> list[dg.AssetKey]:

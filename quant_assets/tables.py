@@ -1,4 +1,4 @@
-"""The lakehouse tables of the platform: their columns, with units. One place, so that SQL users can read it as a whole."""
+"""The lakehouse tables of the platform, with units: one place, so that SQL users can read it as a whole."""
 
 from __future__ import annotations
 

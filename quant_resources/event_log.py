@@ -37,7 +37,8 @@ def one_transaction(instance: dg.DagsterInstance) -> Iterator[None]:
     what has been collected and is then stored at once. Blocks must not be nested.
     """
     storage: Any = instance.event_log_storage
-    if type(storage) is not SqliteEventLogStorage:
+    is_default = type(storage) is SqliteEventLogStorage
+    if not is_default:
         yield
         return
     collected: list[EventLogEntry] = []
@@ -50,7 +51,7 @@ def one_transaction(instance: dg.DagsterInstance) -> Iterator[None]:
         collected.clear()
         SqliteEventLogStorage.store_event(storage, event)
 
-    storage.store_event = store_event
+    storage.store_event = store_event  # an instance attribute hides the method until it is deleted
     try:
         yield
     finally:
@@ -66,7 +67,8 @@ def planned_events_together(instance: dg.DagsterInstance) -> Iterator[None]:
     def create_in_one_transaction(*args: Any, **kwargs: Any) -> dg.DagsterRun:
         kwargs["run_id"] = kwargs.get("run_id") or str(uuid.uuid4())
         with one_transaction(instance):
-            return create_run(*args, **kwargs)
+            run: dg.DagsterRun = create_run(*args, **kwargs)
+            return run
 
     instance.create_run_for_job = create_in_one_transaction  # type: ignore[method-assign]
     try:
@@ -148,7 +150,7 @@ def _index_checks(
     absent = [row for _, row in verdicts if tuple(row[bound] for _, bound in names) not in planned]
     if known:
         matches = db.and_(*(table.c[name] == db.bindparam(bound) for name, bound in names))
-        changed = {n: db.bindparam(f"v_{n}") for n in _VERDICT_COLUMNS}
+        changed: dict[str, Any] = {n: db.bindparam(f"v_{n}") for n in _VERDICT_COLUMNS}
         connection.execute(table.update().where(matches).values(changed), known)
     if absent:
         values = [{n: r[b] for n, b in names} | {n: r[f"v_{n}"] for n in _VERDICT_COLUMNS} for r in absent]

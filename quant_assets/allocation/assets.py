@@ -37,7 +37,10 @@ def weights_asset(profile: Profile, sleeve: SleeveConfig) -> BuiltAsset:
         table=WEIGHTS_TABLE,
         partitions=decision_weeks(profile.first_week, profile.end),
         levels=("L3",),
-        description=f"{sleeve.title}: signed weights decided at Monday 00:00 UTC by {sleeve.allocation.engine}, held for seven days.",
+        description=(
+            f"{sleeve.title}: signed weights decided at Monday 00:00 UTC by {sleeve.allocation.engine}, "
+            "held for seven days."
+        ),
         group=sleeve.name,
         rooms=("allocation", "selection"),
         knowable=the_monday,

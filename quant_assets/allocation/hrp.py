@@ -27,7 +27,8 @@ def hrp_weights(covariance: Floats, names: list[str], cap: float, invested: floa
     from skfolio.exceptions import OptimizationError
 
     # Only the shape of the scenarios is read; every moment comes from the recorded covariance.
-    model = _model(covariance, cap / invested, config)
+    # A cap above what is invested binds nobody; skfolio refuses bounds above 1.
+    model = _model(covariance, min(cap / invested, 1.0), config)
     try:
         model.fit(np.zeros((2, len(names))))
     except (OptimizationError, ValueError) as error:

@@ -152,8 +152,8 @@ def sign_test_rule(
 
 def _raw_returns(returns: pd.DataFrame, symbols: list[str], days: pd.Index) -> Floats:
     """Raw returns of the streams' days (days x symbols), NaN where there is none."""
-    row = days.get_indexer(pd.to_datetime(returns["date"]).to_numpy())
-    column = pd.Index(symbols, dtype="str").get_indexer(returns["symbol"])
+    row = days.get_indexer(pd.Index(pd.to_datetime(returns["date"])))
+    column = pd.Index(symbols, dtype="str").get_indexer(pd.Index(returns["symbol"]))
     used = np.flatnonzero((row >= 0) & (column >= 0))
     cell = row[used] * len(symbols) + column[used]
     if np.bincount(cell, minlength=1).max() > 1:

@@ -9,7 +9,7 @@ import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec
+from typing import Annotated, ParamSpec
 
 import typer
 
@@ -113,7 +113,7 @@ def check(
     profile: ProfileName = None,
     as_json: Json = False,
 ) -> int:
-    """Show the recorded verdicts of assets rule by rule, or judge a file of bars by L0 and L1 (`quant check bars FILE`)."""
+    """Show recorded verdicts rule by rule, or judge a file of bars by L0 and L1 (`quant check bars FILE`)."""
     from quant_assets.cli import checking
 
     if target == "bars":
@@ -180,9 +180,9 @@ def maintain(
     return inspecting.maintain(retention_hours, as_json)
 
 
-def main(arguments: list[str] | None = None) -> Any:
+def main(arguments: list[str] | None = None) -> None:
     """Run the command line; for tests and `python -m`."""
-    return app(arguments)
+    app(arguments)
 
 
 if __name__ == "__main__":

@@ -91,7 +91,8 @@ def _progress(total: int, shown: bool) -> Iterator[Any]:
 
 def _line(report: StepReport) -> str:
     refused = f", {report.refused} REFUSED" if report.refused else ""
-    return f"{report.asset:32} {report.published:5} published, {report.current:5} current{refused}  {report.seconds:6.1f} s"
+    counts = f"{report.published:5} published, {report.current:5} current{refused}"
+    return f"{report.asset:32} {counts}  {report.seconds:6.1f} s"
 
 
 def _finish(reports: Sequence[StepReport], as_json: bool, extra: dict[str, Any] | None = None) -> int:

@@ -70,7 +70,7 @@ def iso_day(text: str | None, option: str) -> str | None:
         raise UsageError(f"{option} {text!r} is not a day; write YYYY-MM-DD") from error
 
 
-def print_json(content: Any) -> None:
+def print_json(content: object) -> None:
     """One JSON document on standard output; NaN becomes null, because JSON has no NaN."""
     print(json.dumps(_plain(content), indent=2, default=str, allow_nan=False))
 
@@ -91,7 +91,7 @@ def print_table(title: str, records: Sequence[dict[str, Any]], columns: Sequence
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     from rich.markup import escape
 
     if isinstance(value, float):
@@ -99,7 +99,7 @@ def _text(value: Any) -> str:
     return "" if value is None else escape(str(value))
 
 
-def _plain(content: Any) -> Any:
+def _plain(content: Any) -> Any:  # noqa: ANN401  # JSON is of any plain type
     if isinstance(content, dict):
         return {str(k): _plain(v) for k, v in content.items()}
     if isinstance(content, list | tuple):

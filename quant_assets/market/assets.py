@@ -33,7 +33,10 @@ def _listings(profile: Profile) -> BuiltAsset:
         table=LISTINGS_TABLE,
         partitions=daily(profile.start, profile.end),
         levels=("L0",),
-        description=f"Markets of the venue as listed that day, delisted and halted ones included while they are known.{profile.source_note}",
+        description=(
+            "Markets of the venue as listed that day, delisted and halted ones included while they are known."
+            + profile.source_note
+        ),
         group=keys.GROUP_MARKET,
         rooms=("market",),
         knowable=day_after,
@@ -62,7 +65,10 @@ def _ohlcv(profile: Profile) -> BuiltAsset:
         table=OHLCV_TABLE,
         partitions=daily(profile.start, profile.end),
         levels=("L0", "L1"),
-        description=f"Accepted daily bars. Every received bar is here or in `ohlcv_quarantine`, with its rule.{profile.source_note}",
+        description=(
+            "Accepted daily bars. Every received bar is here or in `ohlcv_quarantine`, with its rule."
+            + profile.source_note
+        ),
         group=keys.GROUP_MARKET,
         rooms=("market",),
         knowable=day_after,
@@ -119,7 +125,7 @@ def _batch(run: PartitionRun, judged: BarJudgement, expected: pd.DataFrame, atte
               (("accepted", judged.accepted), ("quarantined", judged.quarantined), ("expected", expected))}  # fmt: skip
     facts = {}
     for key in run.keys:
-        accepted, quarantined, wanted = (int(counts[n].get(key, 0)) for n in ("accepted", "quarantined", "expected"))
+        accepted, quarantined, wanted = (counts[n].get(key, 0) for n in ("accepted", "quarantined", "expected"))
         facts[key] = {
             "symbols": accepted,
             "received": accepted + quarantined,
@@ -138,8 +144,8 @@ def _batch(run: PartitionRun, judged: BarJudgement, expected: pd.DataFrame, atte
     )
 
 
-def _per_day(frame: pd.DataFrame) -> pd.Series:
-    return frame["date"].dt.strftime("%Y-%m-%d").value_counts()
+def _per_day(frame: pd.DataFrame) -> dict[str, int]:
+    return {str(day): int(n) for day, n in frame["date"].dt.strftime("%Y-%m-%d").value_counts().items()}
 
 
 def _day(key: str) -> dt.date:

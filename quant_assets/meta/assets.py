@@ -87,7 +87,10 @@ def meta_weights_asset(profile: Profile, meta: MetaConfig) -> BuiltAsset:
         table=META_WEIGHTS_TABLE,
         partitions=decision_weeks(meta_first_week(profile, meta.name), profile.end),
         levels=("L4",),
-        description=f"{meta.label}: physical weights of all members together, with who contributes what; shares by {meta.engine}.{profile.source_note}",
+        description=(
+            f"{meta.label}: physical weights of all members together, with who contributes what; "
+            f"shares by {meta.engine}.{profile.source_note}"
+        ),
         group=meta.name,
         rooms=("meta", "allocation"),
         knowable=the_monday,

@@ -27,7 +27,8 @@ class MetaConfig(ConfigBlock):
     ``members`` name sleeves or metas; ``min_weight`` and ``max_weight`` bound every live member's share of the
     capital; ``opposites`` are ``(long sleeve, short sleeve)`` pairs whose net returns must be negatively correlated;
     ``concentration_base``: what a position is a share of; ``capital`` suits books that are often mostly in cash, where
-    a small lone position is all of the gross exposure. ``single`` declares that one member is intended. Limits are fractions: ``concentration_limit`` of gross exposure,
+    a small lone position is all of the gross exposure. ``single`` declares that one member is intended.
+    Limits are fractions: ``concentration_limit`` of gross exposure,
     ``join_loss_error`` of dates, ``health_share`` of weeks; ``diversity_floor`` is a number of members.
     """
 

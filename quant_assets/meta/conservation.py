@@ -46,7 +46,7 @@ def value_path(book: pd.DataFrame, growth: pd.DataFrame) -> pd.Series:
 
     A symbol with no return anywhere in the window (delisted before it began) is held at its last value.
     """
-    column = growth.columns.get_indexer(book["symbol"].astype(str))
+    column = growth.columns.get_indexer(pd.Index(book["symbol"].astype(str)))
     weights = book["weight"].to_numpy(dtype=float)
     excess = np.where(column >= 0, growth.to_numpy(dtype=float)[:, column] - 1.0, 0.0)
     values = [1.0 + math.fsum(row) for row in (excess * weights).tolist()]

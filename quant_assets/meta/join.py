@@ -100,7 +100,7 @@ def join_members(
 def returns_by_member(window: pd.DataFrame, members: tuple[str, ...]) -> pd.DataFrame:
     """Net returns as dates (ascending, those that any of ``members`` has) x ``members``, NaN where one lacks a date."""
     names = pd.Index(members, name="member", dtype="str")
-    column = names.get_indexer(window["member"])
+    column = names.get_indexer(pd.Index(window["member"]))
     used = np.flatnonzero(column >= 0)
     days, row = np.unique(window["date"].to_numpy()[used], return_inverse=True)
     values = np.full((len(days), len(names)), np.nan)

@@ -66,9 +66,7 @@ def meta_weights(
     return _decision(config, weights, solver_status, joined, ruined, idle)
 
 
-def _divide(
-    config: MetaConfig, returns: pd.DataFrame, idle: tuple[str, ...], engine: Engine
-) -> tuple[pd.Series, str]:
+def _divide(config: MetaConfig, returns: pd.DataFrame, idle: tuple[str, ...], engine: Engine) -> tuple[pd.Series, str]:
     """Even shares for idle members, the engine's shares of the rest for the others, bounds kept on the whole."""
     count = returns.shape[1]
     even = pd.Series(1.0 / count, index=returns.columns)
@@ -76,7 +74,8 @@ def _divide(
     if not moving:
         return even, IDLE
     rest = len(moving) / count
-    shares, status = engine(config.engine, returns[moving], config.min_weight / rest, min(config.max_weight / rest, 1.0))
+    bounds = config.min_weight / rest, min(config.max_weight / rest, 1.0)
+    shares, status = engine(config.engine, returns[moving], *bounds)
     return pd.concat([even[list(idle)], shares * rest]), status
 
 

@@ -64,6 +64,7 @@ def _explain(error: ValidationError) -> str:
     lines = []
     for fault in error.errors(include_url=False):
         where = ".".join(str(part) for part in fault["loc"]) or "profile"
-        hint = " (unknown key: check the spelling in docs/reference/profile.md)" if fault["type"] == "extra_forbidden" else ""
+        unknown = fault["type"] == "extra_forbidden"
+        hint = " (unknown key: check the spelling in docs/reference/profile.md)" if unknown else ""
         lines.append(f"{where}: {fault['msg']}{hint}, received {fault['input']!r:.80}")
     return "; ".join(lines)

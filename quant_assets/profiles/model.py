@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import json
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -54,7 +54,7 @@ class Profile(ConfigBlock):
 
     @model_validator(mode="before")
     @classmethod
-    def _one_annualisation(cls, values: Any) -> Any:
+    def _one_annualisation(cls, values: object) -> object:
         """Costs accrue on the profile's own day count; it is stated once."""
         if isinstance(values, dict) and isinstance(values.get("costs"), dict):
             days = values.get("annualisation", cls.model_fields["annualisation"].default)

@@ -30,7 +30,7 @@ def report_asset(profile: Profile, meta: MetaConfig) -> dg.AssetsDefinition:
         description=f"{meta.label}: one self-contained page, verdict first.",
         required_resource_keys={LAKEHOUSE, VENUE},
     )
-    def report(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    def report(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         try:
             found = collect_report(profile, meta, context.resources.lakehouse, context.resources.venue)
             html, markdown = render_html(found), render_markdown(found)

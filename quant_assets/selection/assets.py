@@ -34,7 +34,10 @@ def selection_asset(profile: Profile, sleeve: SleeveConfig) -> BuiltAsset:
         table=SELECTION_TABLE,
         partitions=decision_weeks(profile.first_week, profile.end),
         levels=("L3",),
-        description=f"{sleeve.title}: which markets are held {sleeve.direction.value} from Monday on, and why the others are not.",
+        description=(
+            f"{sleeve.title}: which markets are held {sleeve.direction.value} from Monday on, "
+            "and why the others are not."
+        ),
         group=sleeve.name,
         rooms=("selection", "universe"),
         knowable=the_monday,

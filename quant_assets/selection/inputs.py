@@ -95,7 +95,7 @@ def returns_window(returns: pd.DataFrame, symbols: Iterable[str], week: pd.Times
     refuse_future(dates, week, "returns")
     wanted = pd.Index(sorted(set(symbols)), name="symbol", dtype="str")
     index = pd.date_range(week - pd.Timedelta(days=days), week - pd.Timedelta(days=1), freq="D", name="date")
-    day, column = index.get_indexer(dates.to_numpy()), wanted.get_indexer(returns["symbol"])
+    day, column = index.get_indexer(pd.Index(dates)), wanted.get_indexer(pd.Index(returns["symbol"]))
     inside = np.flatnonzero((day >= 0) & (column >= 0))
     cell = day[inside] * len(wanted) + column[inside]
     if np.bincount(cell, minlength=1).max() > 1:

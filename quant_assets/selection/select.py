@@ -87,7 +87,7 @@ def select(
     judged = figures.loc[clean]
     filters = conditions(judged, config, side)
     for condition in filters:
-        for position in np.flatnonzero(condition.fails()):
+        for position in np.flatnonzero(condition.fails()).tolist():
             vetoes[clean[position]].append(condition.veto(position))
     pool = _pool(judged, window[clean], filters, config, side)
     ladder = Ladder(pool, config).climb()

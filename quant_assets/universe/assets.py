@@ -27,7 +27,7 @@ def universe_assets(profile: Profile) -> list[BuiltAsset]:
         table=CANDIDATES_TABLE,
         partitions=daily(profile.alpha_start, profile.end),
         levels=("L2",),
-        description="Every listed market, in or out of each universe that day, with the reasons; from that day's past only.",
+        description="Every listed market, in or out of each universe that day, with the reasons; from its past only.",
         group=keys.GROUP_UNIVERSE,
         rooms=("universe",),
         knowable=day_after,

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from quant_assets.manifests import PUBLISHED
-from tests.e2e.worlds import TINY_FIRST_WEEK, Place, tiny_profile
+from tests.e2e.worlds import TINY_FIRST_WEEK, UP_GROSS, Place
 
 RUIN_DAY, RUIN_WEEK = "2023-03-22", "2023-03-20"
 COSTS = 0.0015
@@ -52,7 +52,7 @@ def test_equity_is_never_negative_and_days_add_up(world, request):
 def test_twins_hold_the_same_coins_with_opposite_weights_and_opposite_fortunes(tiny):
     weights = tiny.table("sleeve_weights").pivot_table(index=["week", "symbol"], columns="sleeve", values="net_weight")
     assert weights.notna().all().all()
-    assert np.allclose(weights["up"], -weights["down"], atol=1e-12)
+    assert np.allclose(weights["up"], -UP_GROSS * weights["down"], atol=1e-12)
     daily = tiny.table("sleeve_returns").pivot_table(index="date", columns="sleeve", values="gross")
     assert daily.corr().loc["up", "down"] < -0.97
 
@@ -80,7 +80,7 @@ def test_a_weeks_value_is_the_closed_form_of_its_weights(tiny, sleeve):
 
 @pytest.fixture(scope="module")
 def ruined(tiny, tmp_path_factory) -> Place:
-    """The tiny world in which one coin rises tenfold inside one day; the long sleeve holds a quarter of its capital."""
+    """The tiny world in which one coin rises tenfold inside one day."""
     place = tiny.copy_to(tmp_path_factory.mktemp("ruin"))
     bars = pd.read_parquet(place.bars_file)
     coin = bars["symbol"] == "TOY:COIN0/USDT"
@@ -89,11 +89,6 @@ def ruined(tiny, tmp_path_factory) -> Place:
     bars.loc[on, "high"] = bars.loc[on, "close"] * 1.01
     bars.loc[after, ["open", "high", "low", "close", "quote_volume"]] *= 10.0
     bars.to_parquet(place.bars_file, index=False)
-    profile = tiny_profile()
-    up = profile["sleeves"][0]
-    profile["sleeves"][0] = {**up, "allocation": {**up["allocation"], "gross": 0.25}}
-    profile["metas"][0] = {**profile["metas"][0], "max_weight": 1.0}
-    place.write(profile)
     place.backfill("ohlcv", first=RUIN_DAY, force=True)
     place.backfill()
     return place
@@ -108,7 +103,9 @@ def test_the_rise_is_real_and_stays_in_the_returns(ruined):
 def test_a_short_book_is_ruined_that_day_and_loses_exactly_everything(ruined):
     daily = ruined.table("sleeve_returns").query("sleeve == 'down'").sort_values("date")
     daily["date"] = pd.to_datetime(daily["date"])
-    before, on, after = (daily[m] for m in (daily["date"] < RUIN_DAY, daily["date"] == RUIN_DAY, daily["date"] > RUIN_DAY))
+    before, on, after = (
+        daily[m] for m in (daily["date"] < RUIN_DAY, daily["date"] == RUIN_DAY, daily["date"] > RUIN_DAY)
+    )
     assert (before["status"] == "active").all() and (before["equity"] > 0).all()
     assert on["status"].tolist() == ["ruined"]
     assert on["net"].tolist() == [-1.0] and on["equity"].tolist() == [0.0]
@@ -127,14 +124,13 @@ def test_the_position_is_closed_on_the_day_of_ruin(ruined):
 
 
 def test_the_weeks_after_start_from_the_ruin_and_the_meta_knows_it(ruined):
-    """A ruined member has weight 0 from the next decision on; the week of the ruin itself is realised as it was held."""
+    """The week of the ruin is realised as it was held; from the next decision on, one live member is not enough."""
     weeks = {k: v for k, v in ruined.statuses("down/sleeve_returns").items() if k > RUIN_WEEK}
-    assert weeks and set(weeks.values()) == {PUBLISHED}
-    states = {k: v for k, v in ruined.statuses("both/meta_weights").items() if k > RUIN_WEEK}
-    assert states
-    if set(states.values()) == {PUBLISHED}:
-        members = ruined.table("meta_members").query("member == 'down'")
-        later = members[pd.to_datetime(members["week"]) > RUIN_WEEK]
-        assert (later["weight"] == 0).all() and (later["status"] == "ruined").all()
-    else:
-        assert all("L4." in ruined.refusals("both/meta_weights", k) for k, v in states.items() if v != PUBLISHED)
+    assert len(weeks) == 2 and set(weeks.values()) == {PUBLISHED}
+    states = ruined.statuses("both/meta_weights")
+    assert {k for k, v in states.items() if v == PUBLISHED} == {"2023-03-13", RUIN_WEEK}
+    for week in (k for k in states if k > RUIN_WEEK):
+        reason = ruined.refusals("both/meta_weights", week, "reason")
+        assert "L4.COMPLETE" in reason and "ruined: down" in reason and "single: true" in reason
+    daily = ruined.table("meta_returns")
+    assert (daily["equity"] > 0).all() and (daily["status"] == "active").all(), "the meta held half of it in the other"

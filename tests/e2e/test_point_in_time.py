@@ -44,14 +44,16 @@ def another_future(bars: pd.DataFrame, cut: str, seed: int) -> pd.DataFrame:
 def the_same_past(full: Place, other: Place, cut: str) -> None:
     wanted, found = decided_by(full, cut), decided_by(other, cut)
     assert wanted and "" not in wanted.values(), "the undisturbed world must have published everything"
-    different = {k: (wanted.get(k), found.get(k)) for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k)}
+    different = {
+        k: (wanted.get(k), found.get(k)) for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k)
+    }
     assert different == {}
 
 
 def test_cutting_all_bars_after_a_day_changes_nothing_up_to_it(small, tmp_path):
     bars = pd.read_parquet(small.bars_file)
     shorter = Place(tmp_path).write(small_profile(), bars[bars["date"] <= CUT])
-    shorter.backfill(last="2022-12-26", ephemeral=True)
+    shorter.backfill(last="2022-12-26")
     the_same_past(small, shorter, CUT)
     assert len(decided_by(small, CUT)) > 359 * 2, "the comparison covers the whole history"
 
@@ -60,11 +62,13 @@ def test_altering_and_shuffling_all_bars_after_a_day_changes_nothing_up_to_it(sm
     """The past is computed in one batch with the future in reach, so that a leak would have something to see."""
     bars = pd.read_parquet(small.bars_file)
     altered = Place(tmp_path).write(small_profile(), another_future(bars, CUT, seed=3))
-    altered.backfill(last="2023-01-09", ephemeral=True)
+    altered.backfill(last="2023-01-09")
     the_same_past(small, altered, CUT)
     mine, others = small.contents("features_matrix"), altered.contents("features_matrix")
     later = [k for k in others if k[1] > CUT]
-    assert later and all(mine[k] != others[k] for k in later), "the future was changed: after the day everything differs"
+    assert later and all(mine[k] != others[k] for k in later), (
+        "the future was changed: after the day everything differs"
+    )
 
 
 def test_on_real_bars_no_past_decision_knows_the_future(shared_folder: Path, tmp_path):
@@ -86,7 +90,7 @@ def test_on_real_bars_no_past_decision_knows_the_future(shared_folder: Path, tmp
     full = Place(tmp_path / "full").write(settings, bars)
     other = Place(tmp_path / "other").write(settings, another_future(bars, cut, seed=5))
     for place in (full, other):
-        place.backfill(*ALPHA, ephemeral=True)
+        place.backfill(*ALPHA)
     the_same_past(full, other, cut)
     stored = full.table("ohlcv")
     crash = stored[(stored["symbol"] == "BINANCE:LUNA/USDT") & (pd.to_datetime(stored["date"]) > cut)]

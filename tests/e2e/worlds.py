@@ -34,7 +34,8 @@ DEMO = Path(__file__).parents[2] / "quant_assets" / "profiles" / "demo.yaml"
 BAR_COLUMNS = ("symbol", "date", "open", "high", "low", "close", "volume", "quote_volume")
 TINY_START, TINY_FIRST_WEEK, TINY_END = "2023-01-02", "2023-02-27", "2023-04-09"
 SMALL_START, SMALL_FIRST_WEEK, SMALL_END = "2022-01-01", "2022-11-07", "2023-02-12"
-DEMO_NAMES = {"momentum_window": 120, "volatility_window": 90, "rating_window": 250, "rating_min_bars": 200}
+UP_GROSS = 0.5
+SHORT_WINDOWS = {"momentum_window": 120, "volatility_window": 90, "rating_window": 250, "rating_min_bars": 200}
 
 
 @dataclass(frozen=True)
@@ -81,23 +82,22 @@ class Place:
         return self
 
     def copy_to(self, folder: Path) -> Place:
-        """A copy with its own lakehouse, instance and bars (SQLite keeps no absolute path, the profile a relative one)."""
+        """A copy with its own lakehouse, instance and bars (nothing in them names the folder)."""
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
         return Place(folder)
 
     @contextmanager
-    def runner(self, *, ephemeral: bool = False) -> Iterator[GraphRunner]:
-        """A runner on this place; ``ephemeral`` keeps Dagster's own records in memory, which is quicker."""
+    def runner(self) -> Iterator[GraphRunner]:
+        """A runner on this place, with a real instance on disk."""
         quiet()
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self.environment.items():
                 patch.setenv(name, value)
-            made = dg.DagsterInstance.ephemeral() if ephemeral else dg.DagsterInstance.from_config(str(self.home))
-            with made as instance:
+            with dg.DagsterInstance.from_config(str(self.home)) as instance:
                 yield GraphRunner(self.profile, instance, self.lakehouse)
 
-    def backfill(self, *selection: str, ephemeral: bool = False, **arguments: Any) -> list[StepReport]:
-        with self.runner(ephemeral=ephemeral) as runner:
+    def backfill(self, *selection: str, **arguments: Any) -> list[StepReport]:
+        with self.runner() as runner:
             return runner.backfill(selection, **arguments)
 
     def contents(self, *assets: str) -> dict[tuple[str, str], str]:
@@ -114,10 +114,11 @@ class Place:
         table = self.lakehouse.open(name)
         return pd.DataFrame() if table is None else table.to_pandas()
 
-    def refusals(self, asset: str, partition: str) -> str:
+    def refusals(self, asset: str, partition: str, column: str = "rules") -> str:
+        """Broken rules of the newest refusal (or its ``reason``), '' where there is none."""
         rows = self.table("refusals")
         newest = rows[(rows["asset"] == asset) & (pd.to_datetime(rows["partition"]) == partition)]
-        return ",".join(newest.sort_values("recorded_at")["rules"].tail(1))
+        return ",".join(newest.sort_values("recorded_at")[column].tail(1))
 
 
 def tiny_bars(seed: int = 11, coins: int = 8) -> pd.DataFrame:
@@ -148,7 +149,7 @@ def tiny_bars(seed: int = 11, coins: int = 8) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def _tiny_sleeve(name: str, direction: str) -> dict[str, Any]:
+def _tiny_sleeve(name: str, direction: str, gross: float) -> dict[str, Any]:
     return {
         "name": name,
         "title": f"Everything, {direction.lower()}",
@@ -161,12 +162,18 @@ def _tiny_sleeve(name: str, direction: str) -> dict[str, Any]:
             "floor": 1,
             "on_empty": "cash",
         },
-        "allocation": {"engine": "equal_weight", "cap": 0.5, "lookback_days": 30, "min_observations": 20},
+        "allocation": {
+            "engine": "equal_weight",
+            "cap": 0.5,
+            "gross": gross,
+            "lookback_days": 30,
+            "min_observations": 20,
+        },
     }
 
 
 def tiny_profile(**changes: Any) -> dict[str, Any]:
-    """A long sleeve and its short twin over all coins, and a meta of both."""
+    """A long sleeve and its short twin of twice the size over all coins, and a meta of both."""
     profile = {
         "name": "tiny",
         "title": "Eight synthetic coins",
@@ -177,7 +184,7 @@ def tiny_profile(**changes: Any) -> dict[str, Any]:
         "costs": {"fee": 0.001, "slippage": 0.0005, "borrow": 0.0},
         "universes": [{"name": "all", "intent": "BOTH", "min_history_days": 20, "min_value_traded": 1e5}],
         "features": {"features": ["momentum", "realised_volatility"], "momentum_window": 20, "volatility_window": 20},
-        "sleeves": [_tiny_sleeve("up", "LONG"), _tiny_sleeve("down", "SHORT")],
+        "sleeves": [_tiny_sleeve("up", "LONG", UP_GROSS), _tiny_sleeve("down", "SHORT", 1.0)],
         "metas": [
             {
                 "name": "both",
@@ -221,7 +228,7 @@ def small_profile(**changes: Any) -> dict[str, Any]:
         "first_week": SMALL_FIRST_WEEK,
         "end": SMALL_END,
         "venue": {"kind": "files", "path": "bars", "venue_name": "SYNTH", "data_kind": "synthetic"},
-        "features": DEMO_NAMES,
+        "features": SHORT_WINDOWS,
         "sleeves": chosen,
         "metas": [meta],
         **changes,

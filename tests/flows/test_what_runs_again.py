@@ -1,4 +1,4 @@
-"""A backfill makes anew what its inputs, code or configuration changed, and nothing else; how it is cut does not matter."""
+"""A backfill makes anew what inputs, code or configuration changed, and nothing else; how it is cut does not matter."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def test_one_partition_at_a_time_gives_what_the_range_gave(tiny, place):
         for asset in ("ohlcv", "candidates", "features_matrix", "returns_matrix"):
             (report,) = runner.backfill([asset], "2023-04-05", "2023-04-05", force=True)
             assert (report.published, report.exit_code) == (1, 0), asset
-        weekly = runner.backfill(["up", "both/meta_weights", "both/meta_returns"], "2023-04-03", "2023-04-03", force=True)
+        weekly = runner.backfill(
+            ["up", "both/meta_weights", "both/meta_returns"], "2023-04-03", "2023-04-03", force=True
+        )
     assert all(r.published == 1 for r in weekly) and len(weekly) == 5
     assert place.contents() == tiny.contents()
 
@@ -79,7 +81,13 @@ def test_a_selection_with_a_plus_takes_everything_downstream(place):
         everything = [key.to_user_string() for key in runner.ordered()]
         with pytest.raises(UsageError, match="no_such"):
             runner.ordered(["no_such+"])
-    assert names == ["down/sleeve_weights", "down/sleeve_returns", "both/meta_weights", "both/meta_returns", "both/report"]
+    assert names == [
+        "down/sleeve_weights",
+        "down/sleeve_returns",
+        "both/meta_weights",
+        "both/meta_returns",
+        "both/report",
+    ]
     assert "ohlcv_quarantine" not in everything, "what another asset writes is run with it"
 
 

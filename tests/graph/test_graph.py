@@ -1,4 +1,4 @@
-"""The graph that Dagster shows: its shape is checked in, it loads without heavy libraries, and nothing in it looks ahead."""
+"""The graph that Dagster shows: its shape is checked in, it loads quickly, and nothing in it looks ahead."""
 
 from __future__ import annotations
 
