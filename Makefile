@@ -21,6 +21,7 @@ $(STAMP): constraints.txt pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
 	$(PIP) --no-deps --require-hashes --only-binary :all: -r constraints.txt
 	$(PIP) --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q $(SOURCES)
 	@touch $(STAMP)
 
 demo: install ## materialize the demo profile's whole history on the synthetic market and say where the report is

@@ -124,7 +124,7 @@ def _require_midnights(values: Days, name: str) -> None:
 
 
 def _window_days(days: DayList) -> Days:
-    values: Days = pd.DatetimeIndex(days if isinstance(days, pd.DatetimeIndex) else list(days)).to_numpy().astype("datetime64[us]")
+    values: Days = pd.DatetimeIndex(list(days)).to_numpy().astype("datetime64[us]")
     if values.size == 0:
         raise EmptyResult("no days to simulate: give the days of the window (for a week Monday to Sunday)")
     _require_midnights(values, "days")
