@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import json
 from functools import cached_property
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
@@ -39,7 +39,6 @@ class Profile(ConfigBlock):
     start: dt.date
     first_week: dt.date
     end: dt.date | None = None
-    calendar: Literal["24/7"] | str = "24/7"
     annualisation: int = Field(365, ge=1, le=366)
     venue: VenueConfig
     market: MarketRules = MarketRules()
