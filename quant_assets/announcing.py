@@ -195,21 +195,9 @@ def _severity(verdict: Verdict) -> dg.AssetCheckSeverity:
 
 def _verdict_metadata(verdict: Verdict) -> dict[str, Any]:
     """Rule table, and the worst offenders of the rules that have any."""
-    records = [
-        dg.TableRecord(
-            {
-                "rule": r.rule,
-                "verdict": r.verdict,
-                "severity": r.severity.value,
-                "checked": r.checked,
-                "breaches": r.breaches,
-                "message": r.message,
-            }
-        )
-        for r in verdict.results
-    ]
+    clean = not any(r.breaches for r in verdict.results)
     metadata: dict[str, Any] = {
-        "rules": dg.MetadataValue.table(records),
+        "rules": _rules_as_text(verdict) if clean else _rules_as_table(verdict),
         "errors": len(verdict.errors),
         "warnings": len(verdict.warnings),
     }
@@ -217,6 +205,30 @@ def _verdict_metadata(verdict: Verdict) -> dict[str, Any]:
     if offenders:
         metadata["worst_offenders"] = dg.MetadataValue.json(offenders)
     return metadata
+
+
+def _rules_as_table(verdict: Verdict) -> dg.TableMetadataValue:
+    return dg.MetadataValue.table(
+        [
+            dg.TableRecord(
+                {
+                    "rule": r.rule,
+                    "verdict": r.verdict,
+                    "severity": r.severity.value,
+                    "checked": r.checked,
+                    "breaches": r.breaches,
+                    "message": r.message,
+                }
+            )
+            for r in verdict.results
+        ]
+    )
+
+
+def _rules_as_text(verdict: Verdict) -> dg.MarkdownMetadataValue:
+    """The same table as Markdown, for partitions where nothing was found: many of them, and cheaper to store."""
+    rows = [f"| {r.rule} | {r.verdict} | {r.checked} | {r.message.replace('|', '/')} |" for r in verdict.results]
+    return dg.MetadataValue.md("\n".join(["| rule | verdict | checked | message |", "|---|---|---|---|", *rows]))
 
 
 def _metadata(outcome: Outcome, batch: Batch, picture: str | None) -> dict[str, Any]:
