@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import platform
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from types import CodeType
 
 ROOT = Path(__file__).parent
 NUMERICAL_LIBRARIES = (
@@ -17,7 +17,7 @@ NUMERICAL_LIBRARIES = (
 
 @cache
 def code_version(*rooms: str) -> str:
-    """Hash (12 hex digits) of the syntax of all modules of these rooms; comments and docstrings do not count.
+    """Hash (12 hex digits) of the compiled code of all modules of these rooms; comments and docstrings do not count.
 
     Raises ``ValueError`` for a room without modules: its hash would never change.
     """
@@ -27,7 +27,7 @@ def code_version(*rooms: str) -> str:
         if not modules:
             raise ValueError(f"code version: room {room!r} has no modules in {ROOT}")
         for path in modules:
-            digest.update(_syntax(path).encode())
+            digest.update(_compiled(path).encode())
     return digest.hexdigest()[:12]
 
 
@@ -47,11 +47,23 @@ def _version(distribution: str) -> str:
 
 
 @cache
-def _syntax(path: Path) -> str:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        if ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return ast.dump(tree)
+def _compiled(path: Path) -> str:
+    """A module as Python compiles it, without docstrings, comments, line numbers and assertions.
+
+    Compiling is several times quicker than walking the syntax tree, and this runs whenever the definitions load.
+    """
+    return _described(compile(path.read_bytes(), "", "exec", dont_inherit=True, optimize=2))
+
+
+def _described(value: object) -> str:
+    """Text of a code object or constant that is the same in every process; sets of constants have no order."""
+    if isinstance(value, CodeType):
+        names = (value.co_name, value.co_names, value.co_varnames, value.co_freevars, value.co_argcount)
+        flags = (value.co_posonlyargcount, value.co_kwonlyargcount, value.co_flags)
+        body = (value.co_code.hex(), value.co_exceptiontable.hex())
+        return f"({names!r}{flags!r}{body!r}{[_described(c) for c in value.co_consts]})"
+    if isinstance(value, frozenset):
+        return f"{{{sorted(_described(v) for v in value)}}}"
+    if isinstance(value, tuple):
+        return f"({[_described(v) for v in value]})"
+    return repr(value)

@@ -31,12 +31,12 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def version(source: str = SOURCE, name: str = "scaler.py") -> str:
         (tmp_path / "room" / name).write_text(source, encoding="utf-8")
         module.code_version.cache_clear()
-        module._syntax.cache_clear()
+        module._compiled.cache_clear()
         return module.code_version("room")
 
     yield version
     module.code_version.cache_clear()
-    module._syntax.cache_clear()
+    module._compiled.cache_clear()
 
 
 @pytest.mark.parametrize(
