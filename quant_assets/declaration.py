@@ -49,7 +49,6 @@ class Companion:
     key: dg.AssetKey
     table: TableSpec
     description: str
-    always: bool = True
 
 
 @dataclass(frozen=True)

@@ -117,10 +117,6 @@ class PartitionRun:
             table, start=before[-1], end=before[-1], as_of=self.asset.knowable(key), scope=self.asset.scope
         )
 
-    def inputs_newest(self, key: str) -> dict[str, str]:
-        """Newest partition read of each input, for the as-of rules."""
-        return {name: s.newest for name, s in self.slices[key].items() if s.partitions}
-
     def _input(self, name: str) -> Input:
         return next(i for i in self.asset.inputs if i.name == name)
 

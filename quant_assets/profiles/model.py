@@ -95,14 +95,6 @@ class Profile(ConfigBlock):
         """Sentence for descriptions that must not be mistaken for a real market's."""
         return " SYNTHETIC: this market is made up." if self.synthetic else ""
 
-    def universe(self, name: str) -> Universe:
-        """The universe of that name."""
-        return next(u for u in self.universes if u.name == name)
-
-    def sleeve(self, name: str) -> SleeveConfig:
-        """The sleeve of that name."""
-        return next(s for s in self.sleeves if s.name == name)
-
 
 def meta_first_week(profile: Profile, name: str) -> dt.date:
     """First Monday whose meta weights can be decided: its members' first week and the history it asks for.
