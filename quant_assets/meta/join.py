@@ -84,7 +84,8 @@ def join_members(
     """
     window = lookback_window(member_returns, week, lookback_weeks)
     window = window.loc[window["member"].isin(members) & window["net"].notna()]
-    absent = [m for m in members if m not in set(window["member"])]
+    present = set(window["member"].unique())
+    absent = [m for m in members if m not in present]
     if absent:
         raise EmptyResult(
             f"L4.COMPLETE: no daily net return of {', '.join(absent)} in the {lookback_weeks} weeks before "
@@ -124,6 +125,8 @@ def _losses(wide: pd.DataFrame) -> pd.DataFrame:
 
 def ruined_members(member_returns: pd.DataFrame, week: pd.Timestamp, members: tuple[str, ...]) -> tuple[str, ...]:
     """Members whose newest row before ``week`` has the status ``ruined``: their capital is gone."""
+    if not member_returns["status"].eq(RUINED).any():
+        return ()
     past = member_returns.loc[(member_returns["date"] < week) & member_returns["member"].isin(members)]
     ordered = past.iloc[np.argsort(past["date"].to_numpy(), kind="stable")]
     known = ordered["status"].notna()

@@ -51,10 +51,11 @@ def meta_verdict(facts: MetaWeek) -> Verdict:
         complete(facts.config, live, window, facts.books),
         health(facts.config, live, facts.health, facts.solved),
     ]
-    if set(live) <= set(window.loc[window["net"].notna(), "member"]) and live:
+    present = set(window["member"].unique())
+    if set(live) <= set(window.loc[window["net"].notna(), "member"].unique()) and live:
         results.append(join(facts.config, join_members(window, facts.week, facts.config.lookback_weeks, live)))
     else:
-        absent = [m for m in live if m not in set(window["member"])] or list(facts.config.members)
+        absent = [m for m in live if m not in present] or list(facts.config.members)
         results.append(error_rule("L4.JOIN", checked=len(live), breaches=len(absent), message=_nothing_to_join(absent)))
     results += [scale(window), opposites(facts.config, window)]
     results.append(conserve(facts.weights, facts.books, facts.flat, facts.returns))
@@ -67,7 +68,7 @@ def complete(
 ) -> RuleResult:
     """L4.COMPLETE: every member has returns, every live one a non-empty book, and enough members live."""
     live = tuple(live)
-    present = set(window["member"])
+    present = set(window["member"].unique())
     faults = [(m, "no returns in the look-back") for m in config.members if m not in present]
     faults += [(m, "no book this week") for m in live if m in present and m not in books]
     faults += [(m, "empty book") for m in live if m in books and _is_empty(books[m])]

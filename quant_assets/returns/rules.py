@@ -79,13 +79,15 @@ def _verdict(day: pd.Timestamp, rows: pd.DataFrame, closed: bool) -> Verdict:
 
 
 def _rule(rule: str, rows: pd.DataFrame, column: str, told: str) -> RuleResult:
+    count = int(rows[column].to_numpy().sum())
+    if not count:
+        return error_rule(rule, checked=len(rows), breaches=0, message="nothing found")
     bad = rows[rows[column]]
-    count = len(bad)
     offenders: list[Mapping[str, Any]] = [
         {"symbol": str(symbol), "date": str(day)}
         for symbol, day in zip(bad["symbol"].head(MAX_OFFENDERS), bad["date"].dt.date.head(MAX_OFFENDERS), strict=True)
     ]
     return error_rule(
         rule, checked=len(rows), breaches=count, offenders=offenders,
-        message=f"{count} of {len(rows)}: {told}" if count else "nothing found",
+        message=f"{count} of {len(rows)}: {told}",
     )  # fmt: skip

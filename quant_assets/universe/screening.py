@@ -101,8 +101,9 @@ def _own_vetoes(frame: pd.DataFrame, toxic: pd.DataFrame, health: pd.DataFrame, 
 def _leveraged(frame: pd.DataFrame) -> Bools:
     """Return which bases are leveraged tokens, given the bases listed on the same day."""
     out = np.zeros(len(frame), dtype=bool)
+    every_base = frame["base"].to_numpy(dtype=object)
     for _, rows in frame.groupby("date").indices.items():
-        bases = frame["base"].to_numpy(dtype=object)[rows]
+        bases = every_base[rows]
         listed = set(bases)
         out[rows] = [is_leveraged(base, listed) for base in bases]
     return out
