@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
@@ -31,20 +30,6 @@ from quant_resources.lakehouse.tables import TableSpec
 
 RETURNS = keys.asset_name(keys.RETURNS_MATRIX)
 RETURN_COLUMNS = ("date", "symbol", "return", "flag")
-
-
-@dataclass(frozen=True)
-class BookAsset:
-    """A weekly book to realise: where its weights are, where its returns go."""
-
-    weights_key: dg.AssetKey
-    weights_table: TableSpec
-    table: TableSpec
-    contributions: TableSpec
-    scope: Mapping[str, str]
-    level: str
-    costs: Costs
-    asset: PublishedAsset = field(repr=False)
 
 
 def realised_asset(
@@ -83,8 +68,7 @@ def realised_asset(
         chart=equity_chart,
         report=_report_of(profile, book_scope),
     )
-    book = BookAsset(weights[0], weights[1], tables[0], tables[1], book_scope, level, costs, asset)
-    return build_asset(asset, lambda run: _realise(run, book), [costs], profile.owner)
+    return build_asset(asset, lambda run: _realise(run, asset, costs), [costs], profile.owner)
 
 
 def _report_of(profile: Profile, scope: Mapping[str, str]) -> str:
@@ -94,37 +78,35 @@ def _report_of(profile: Profile, scope: Mapping[str, str]) -> str:
     return str(report_paths(profile, metas[0])[0]) if metas else ""
 
 
-def _realise(run: PartitionRun, book: BookAsset) -> Batch:
+def _realise(run: PartitionRun, asset: PublishedAsset, costs: Costs) -> Batch:
     """Weeks in order; each starts from the book that the week before left, published earlier or just computed."""
-    batch = Batch(asset_frame(book.asset), {})
+    batch = Batch(asset_frame(asset), {})
     daily: list[pd.DataFrame] = []
     contributions: list[pd.DataFrame] = []
     closing: dict[str, BookState] = {}
     for key in sorted(run.keys):
         try:
-            opening = _opening(run, book, key, closing, batch)
-            week = _week(run, book, key, opening)
+            opening = _opening(run, asset, key, closing)
+            week = _week(run, asset, costs, key, opening)
         except QuantError as error:
             batch.failures[key] = error
             continue
-        verdict = Verdict(book.level, tuple(pnl_rule(week.result, opening)))
+        verdict = Verdict(asset.levels[0], tuple(pnl_rule(week.result, opening)))
         if verdict.passed:
             closing[key] = week.result.closing
         daily.append(week.daily)
         contributions.append(week.contributions)
         batch.verdicts[key], batch.facts[key] = (verdict,), _facts(week)
-    name, value = next(iter(book.scope.items()))
+    name, value = next(iter(asset.scope.items()))
     if daily:
         batch.frame = pd.concat(daily, ignore_index=True).assign(**{name: value})
-        batch.sides[book.contributions.name] = pd.concat(contributions, ignore_index=True).assign(**{name: value})
+        batch.sides[asset.side_tables[0].name] = pd.concat(contributions, ignore_index=True).assign(**{name: value})
     return batch
 
 
-def _opening(
-    run: PartitionRun, book: BookAsset, key: str, closing: Mapping[str, BookState], batch: Batch
-) -> BookState | None:
+def _opening(run: PartitionRun, asset: PublishedAsset, key: str, closing: Mapping[str, BookState]) -> BookState | None:
     """Closing book of the week before; None for the very first week; an error where that week is withheld."""
-    lookback = book.asset.self_dependent
+    lookback = asset.self_dependent
     before = lookback.keys(key) if lookback is not None else []
     if not before:
         return None
@@ -136,10 +118,10 @@ def _opening(
     return None if stored is None else closing_book(stored)
 
 
-def _week(run: PartitionRun, book: BookAsset, key: str, opening: BookState | None) -> RealisedWeek:
-    weights = run.read_for(keys.asset_name(book.weights_key), key).rename(columns={"net_weight": "weight"})
+def _week(run: PartitionRun, asset: PublishedAsset, costs: Costs, key: str, opening: BookState | None) -> RealisedWeek:
+    weights = run.read_for(asset.inputs[0].name, key).rename(columns={"net_weight": "weight"})
     returns = run.read_for(RETURNS, key)
-    return realise_week(weights, returns, book.costs, opening, pd.Timestamp(key))
+    return realise_week(weights, returns, costs, opening, pd.Timestamp(key))
 
 
 def _facts(week: RealisedWeek) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from quant_assets import __version__, keys
+from quant_assets.book_places import book_place
 from quant_assets.code_version import code_version, env_hash
 from quant_assets.errors import EmptyResult
 from quant_assets.manifests import REFUSED, Ledger
@@ -21,7 +22,6 @@ from quant_assets.tables import (
     META_WEIGHTS_TABLE,
     OHLCV_TABLE,
     RETURNS_TABLE,
-    SLEEVE_RETURNS_TABLE,
 )
 from quant_assets.verdict_counts import count_verdicts
 from quant_resources.lakehouse.hashing import digest_of
@@ -77,9 +77,8 @@ def _member_daily(
     lakehouse: Lakehouse, profile: Profile, name: str, start: pd.Timestamp, end: pd.Timestamp
 ) -> pd.DataFrame:
     """A member's realised days inside the meta's period."""
-    nested = name in {m.name for m in profile.metas}
-    table, scope = (META_RETURNS_TABLE, {"meta": name}) if nested else (SLEEVE_RETURNS_TABLE, {"sleeve": name})
-    rows = lakehouse.read(table, scope=scope)
+    place = book_place(profile, name)
+    rows = lakehouse.read(place.returns_table, scope=place.scope)
     return rows[(rows["date"] >= start) & (rows["date"] <= end)].reset_index(drop=True)
 
 
@@ -169,6 +168,5 @@ def _input_digest(ledger: Ledger) -> str:
 
 def input_keys(profile: Profile, meta: MetaConfig) -> list[str]:
     """Names of the assets that a report rests on, for its edges in the graph."""
-    nested = {m.name for m in profile.metas}
-    returns = [f"{m}/{keys.META_RETURNS if m in nested else keys.SLEEVE_RETURNS}" for m in meta.members]
+    returns = [keys.asset_name(book_place(profile, member).returns_key) for member in meta.members]
     return [f"{meta.name}/{keys.META_WEIGHTS}", f"{meta.name}/{keys.META_RETURNS}", *returns]

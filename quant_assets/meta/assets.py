@@ -10,6 +10,7 @@ import pandas as pd
 from partitions.mappings import days_before_week, weeks_before, weeks_through
 from partitions.weeks import decision_weeks
 from quant_assets import keys
+from quant_assets.book_places import book_place
 from quant_assets.charts import weights_chart
 from quant_assets.contracts.verdict import Verdict
 from quant_assets.declaration import Batch, Input, PublishedAsset, the_monday
@@ -24,11 +25,8 @@ from quant_assets.publishing import PartitionRun, asset_frame
 from quant_assets.report_paths import report_paths
 from quant_assets.tables import (
     META_MEMBERS_TABLE,
-    META_RETURNS_TABLE,
     META_WEIGHTS_TABLE,
     RETURNS_TABLE,
-    SLEEVE_RETURNS_TABLE,
-    WEIGHTS_TABLE,
 )
 
 RETURNS = keys.asset_name(keys.RETURNS_MATRIX)
@@ -48,28 +46,29 @@ class Member:
 
 def members_of(profile: Profile, meta: MetaConfig) -> list[Member]:
     """The members with the inputs that the meta reads, in configured order."""
-    nested = {m.name for m in profile.metas}
-    return [_member(profile, meta, name, name in nested) for name in meta.members]
+    return [_member(profile, meta, name) for name in meta.members]
 
 
-def _member(profile: Profile, meta: MetaConfig, name: str, is_meta: bool) -> Member:
+def _member(profile: Profile, meta: MetaConfig, name: str) -> Member:
     first = meta_first_week(profile, name)
-    scope = {"meta" if is_meta else "sleeve": name}
-    returns = (keys.META_RETURNS, META_RETURNS_TABLE) if is_meta else (keys.SLEEVE_RETURNS, SLEEVE_RETURNS_TABLE)
-    weights = (keys.META_WEIGHTS, META_WEIGHTS_TABLE) if is_meta else (keys.SLEEVE_WEIGHTS, WEIGHTS_TABLE)
-    columns = (
-        ("week", "symbol", "net_weight", "contributors") if is_meta else ("week", "symbol", "net_weight", "status")
-    )
+    place = book_place(profile, name)
+    told = "contributors" if place.is_meta else "status"
     return Member(
         name,
         Input(
-            keys.sleeve_key(name, returns[0]),
-            returns[1],
+            place.returns_key,
+            place.returns_table,
             weeks_before(meta.lookback_weeks, first),
             ("week", "date", "net", "status"),
-            scope,
+            place.scope,
         ),
-        Input(keys.sleeve_key(name, weights[0]), weights[1], weeks_through(meta.lookback_weeks, first), columns, scope),
+        Input(
+            place.weights_key,
+            place.weights_table,
+            weeks_through(meta.lookback_weeks, first),
+            ("week", "symbol", "net_weight", told),
+            place.scope,
+        ),
     )
 
 
