@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 PORT ?= 3000
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -27,8 +28,8 @@ $(STAMP): constraints.txt pyproject.toml
 demo: install ## materialize the demo profile's whole history on the synthetic market and say where the report is
 	$(BIN)/quant demo
 
-test: install ## the whole suite: linters, types, layers, unit, graph and end-to-end tests
-	$(BIN)/python -m pytest
+test: install ## the whole suite: linters, types, layers, unit, graph and end-to-end tests (WORKERS=2 processes)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 ui: install ## the Dagster pages and daemon on the loopback address (PORT=3000), until Ctrl-C
 	$(BIN)/python -m quant_resources.dev_server --port $(PORT)
@@ -53,7 +54,7 @@ lock: ## write constraints.txt anew: the newest versions that pyproject.toml all
 	$(LOCK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv
 	{ echo "# Every package that is installed, with the hashes of its files: CPython 3.11, Linux x86_64."; \
 	  echo "# Written by 'make lock'; not edited by hand."; \
-	  $(LOCK_VENV)/bin/uv pip compile pyproject.toml --quiet --no-header --extra dev --extra vectorbt --upgrade \
+	  $(LOCK_VENV)/bin/uv pip compile pyproject.toml --quiet --no-header --extra dev --extra vectorbt --extra tradingview --upgrade \
 	    --generate-hashes --no-emit-index-url --no-emit-find-links --only-binary :all: \
 	    --no-binary peewee --no-emit-package peewee \
 	    --python-version 3.11 --python-platform x86_64-manylinux_2_28; } > constraints.txt.new
