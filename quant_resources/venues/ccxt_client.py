@@ -1,21 +1,20 @@
-"""The ccxt client behind the venue: built once, rate limited, retried with bounds, its errors told apart.
+"""The ccxt clients behind the venue: one for each worker, all of the same markets and below the same transport.
 
 ccxt is imported inside the functions: loading the definitions must not pay for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+import queue
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
-
-from quant_assets.errors import QuantError, UsageError
+from quant_assets.errors import UsageError
+from quant_resources.venues.ccxt_klines import MalformedRows
+from quant_resources.venues.ccxt_transport import Transport
 from quant_resources.venues.config import CcxtVenueConfig, api_credentials
-
-Answer = TypeVar("Answer")
 
 
 class ExchangeClient(Protocol):
@@ -25,10 +24,14 @@ class ExchangeClient(Protocol):
     has: dict[str, Any]
     options: dict[str, Any]
     urls: dict[str, Any]
+    commonCurrencies: dict[str, str]
     precisionMode: int
 
     def load_markets(self) -> object:
         """Fill `markets`."""
+
+    def set_markets_from_exchange(self, source: ExchangeClient) -> object:
+        """Take over the markets another client of the same exchange has loaded."""
 
     def fetch_time(self) -> int | float | str:
         """Return the server's time."""
@@ -37,34 +40,31 @@ class ExchangeClient(Protocol):
         """Return common candles, oldest first."""
 
     def publicGetKlines(self, params: dict[str, Any]) -> list[list[Any]]:
-        """Return Binance's raw klines, oldest first."""
+        """Return Binance's raw spot klines, oldest first."""
+
+    def fapiPublicGetKlines(self, params: dict[str, Any]) -> list[list[Any]]:
+        """Return Binance's raw klines of a USDT-margined perpetual, oldest first."""
 
 
-@dataclass
-class Attempts:
-    """Counts the requests sent, retries included."""
-
-    count: int = field(default=0)
-
-
-def build_exchange(config: CcxtVenueConfig, with_swaps: bool) -> ExchangeClient:
-    """Return a ccxt exchange object with its own rate limiter on; UsageError for an exchange ccxt does not have."""
+def build_exchange(config: CcxtVenueConfig) -> ExchangeClient:
+    """Return a ccxt exchange object, its own limiter off; UsageError for an exchange ccxt does not have."""
     import ccxt
 
     if config.exchange not in ccxt.exchanges:
         raise UsageError(
             f"ccxt venue: unknown exchange {config.exchange!r}; one of ccxt {ccxt.__version__}'s ids is needed"
         )
-    options: dict[str, Any] = {"enableRateLimit": True, "timeout": config.timeout_ms}
-    if config.rate_limit_ms is not None:
-        options["rateLimit"] = config.rate_limit_ms
+    options: dict[str, Any] = {"enableRateLimit": False, "timeout": config.timeout_ms}
     if credentials := api_credentials(config.exchange):
         options["apiKey"], options["secret"] = (secret.get_secret_value() for secret in credentials)
     exchange: ExchangeClient = getattr(ccxt, config.exchange)(options)
     if config.exchange == "binance":
-        # By default this class also asks the derivative hosts and, with a key, the account's currencies.
-        exchange.options["fetchMarkets"] = {"types": ["spot", "linear"] if with_swaps else ["spot"]}
+        # By default this class also asks the coin-margined host and, with a key, the account's currencies.
+        interfaces = {"spot": "spot", "swap": "linear"}
+        exchange.options["fetchMarkets"] = {"types": [interfaces[kind] for kind in config.kinds_needed]}
         exchange.options["fetchCurrencies"] = False
+        # A base is called what this exchange calls it: its archive knows no other name.
+        exchange.commonCurrencies = {}
     if config.base_url is not None:
         exchange.urls["api"] = _redirected(exchange.urls["api"], config.base_url)
     return exchange
@@ -80,56 +80,41 @@ def _redirected(urls: object, base_url: str) -> object:
     return urlunsplit((target.scheme, target.netloc, urlsplit(urls).path, "", ""))
 
 
-def http_status(error: BaseException) -> int | None:
-    """Return the HTTP status behind a ccxt error, None if there was none.
-
-    The class of the error does not tell: for Binance 418 and 429 are the same class, and a 500 is whatever class the
-    code in its body stands for. The HTTP error it was raised from keeps the status.
-    """
-    cause: BaseException | None = error
-    while cause is not None:
-        status = getattr(getattr(cause, "response", None), "status_code", None)
-        if isinstance(status, int):
-            return status
-        cause = cause.__cause__ or cause.__context__
-    return None
+def _load_markets(client: ExchangeClient) -> None:
+    client.load_markets()
+    if not client.markets:
+        raise MalformedRows("the exchange's list of markets is empty")
 
 
-def _is_worth_retrying(error: BaseException) -> bool:
-    """Network faults, 5xx and 429 pass; a ban (418) and every refusal by the exchange do not."""
-    import ccxt
+class ClientPool:
+    """Clients that share one list of markets; a client is used by one worker at a time, its connection stays open."""
 
-    if not isinstance(error, ccxt.BaseError):
-        return False
-    status = http_status(error)
-    return isinstance(error, ccxt.NetworkError) if status is None else status >= 500 or status == 429
+    def __init__(self, config: CcxtVenueConfig) -> None:
+        self._config = config
+        self._idle: queue.SimpleQueue[ExchangeClient] = queue.SimpleQueue()
+        self._first: ExchangeClient | None = None
 
+    def first(self, transport: Transport) -> ExchangeClient:
+        """Return the client that knows the markets, loading them at the first call; ccxt's errors are raised."""
+        if self._first is None:
+            client = build_exchange(self._config)
+            transport.attach(client)
+            transport.patiently(lambda: _load_markets(client))
+            self._first = client
+        transport.attach(self._first)
+        return self._first
 
-def call(config: CcxtVenueConfig, attempts: Attempts, request: Callable[[], Answer]) -> Answer:
-    """Return the answer of `request`, retried with exponential waits up to `max_attempts`; the last error is raised."""
-
-    def counted() -> Answer:
-        attempts.count += 1
-        return request()
-
-    retrying = Retrying(
-        retry=retry_if_exception(_is_worth_retrying),
-        stop=stop_after_attempt(config.max_attempts),
-        wait=wait_exponential(multiplier=config.retry_wait_seconds, max=config.retry_wait_max_seconds),
-        reraise=True,
-    )
-    return retrying(counted)
-
-
-def describe(error: BaseException) -> str:
-    """Return one line about an error for reports: its class and the beginning of its message."""
-    lines = str(error).splitlines()
-    return f"{type(error).__name__}: {lines[0][:200] if lines else 'no message'}"
-
-
-def venue_error(venue: str, what: str, error: BaseException) -> QuantError:
-    """Return the typed error of a request without which nothing can go on."""
-    return QuantError(
-        f"venue {venue}: {what} failed after bounded retries ({describe(error)}); "
-        "check network, base_url and the exchange's status page, then run again"
-    )
+    @contextmanager
+    def lent(self, transport: Transport) -> Iterator[ExchangeClient]:
+        """Lend an idle client, or a new one; call `first` before."""
+        assert self._first is not None, "the markets are loaded before workers start"
+        try:
+            client = self._idle.get_nowait()
+        except queue.Empty:
+            client = build_exchange(self._config)
+            client.set_markets_from_exchange(self._first)
+        transport.attach(client)
+        try:
+            yield client
+        finally:
+            self._idle.put(client)

@@ -1,106 +1,104 @@
-"""The ccxt venue: closed daily bars and today's listings of a configured list of symbols of a live exchange.
+"""The ccxt venue: closed daily bars and today's listings of a live exchange.
 
-An exchange tells only what is listed now (`point_in_time_listings` is False): its answer is the truth for the newest
-day, and for any earlier day a survivors' list with unknown first and last bars.
+An exchange tells only what its list shows now (`point_in_time_listings` is False): its answer is the truth for the
+newest day, and for any earlier day a survivors' list with unknown first and last bars. A symbol either gives all its
+bars of the range or is named in the report with the reason, and then gives none.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-from datetime import UTC, date, datetime
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
 
 from quant_assets.errors import EmptyResult, QuantError, UsageError
-from quant_resources.venues.ccxt_client import Attempts, ExchangeClient, build_exchange, call, describe, venue_error
-from quant_resources.venues.ccxt_klines import (
-    DAY_MS,
-    Bar,
-    UnusableBars,
-    bar_of_candle,
-    bar_of_kline,
-    epoch_to_ms,
-    fetch_pages,
-)
+from quant_resources.venues.bar_frames import frame_of_answers
+from quant_resources.venues.ccxt_client import ClientPool, ExchangeClient
+from quant_resources.venues.ccxt_klines import MalformedAnswer, MalformedRows, UnusableBars, epoch_to_ms
+from quant_resources.venues.ccxt_listings import canonical, listing_row, typed_listings, wanted_pairs
+from quant_resources.venues.ccxt_symbols import Fetched, Progress, Span, SymbolFetch
+from quant_resources.venues.ccxt_transport import Transport, venue_error
 from quant_resources.venues.config import CcxtVenueConfig
+from quant_resources.venues.pacing import PacingStopped
 from quant_resources.venues.port import (
-    BAR_COLUMNS,
-    HALTED,
-    LISTING_COLUMNS,
-    TRADING,
     BarsReceived,
     Clock,
     FetchReport,
     closed_days_until,
     naive_utc,
     require_range,
+    utc_now,
 )
+from quant_resources.venues.staging import StagedRange, Staging, default_staging_root
 
-_PRICE_COLUMNS = ("open", "high", "low", "close", "volume", "quote_volume", "trades")
-_DECIMAL_PLACES, _TICK_SIZE = 2, 4
-"""ccxt's precision modes; the third (significant digits) gives no fixed tick."""
+NOT_POINT_IN_TIME = "listings of past days are today's survivors, not point in time"
+CLOCK_TOLERANCE = pd.Timedelta(seconds=5)
 
 
 class CcxtVenue:
-    """Venue over one exchange; without a clock the server's own time decides which bars are closed."""
+    """Venue over one exchange; without a clock the earlier of the server's and this machine's time says what is closed.
 
-    data_kind = "real"
+    `progress` is called with the number of finished and of all symbols while bars are fetched.
+    """
+
     point_in_time_listings = False
 
-    def __init__(self, config: CcxtVenueConfig, clock: Clock | None = None) -> None:
+    def __init__(self, config: CcxtVenueConfig, clock: Clock | None = None, progress: Progress | None = None) -> None:
         self.config = config
         self.name = config.exchange.upper()
+        self.data_kind: str = config.data_kind
+        self.progress = progress
         self._clock = clock
-        self._pairs = {self._canonical(symbol): symbol.removeprefix(f"{self.name}:") for symbol in config.symbols}
-        self._loaded: ExchangeClient | None = None
+        self._pool = ClientPool(config)
+        root = config.staging or default_staging_root()
+        self._staging = Staging(root, timedelta(days=config.staging_days)) if config.resume else None
+        self._answered: set[StagedRange] = set()
 
     def bars(self, symbols: Sequence[str] | None, start: date, end: date) -> BarsReceived:
-        """Return the closed daily bars of `symbols` (None: all configured) with what failed and why.
+        """Return the closed daily bars of `symbols` (None: all meant by the configuration) with what failed and why.
 
-        QuantError when the exchange cannot be reached at all or every symbol failed; one failing symbol is reported.
+        Symbols that an interrupted earlier run finished are taken from staging; after its first answer the same venue
+        object asks anew for everything. EmptyResult when no market is meant; QuantError when the exchange cannot
+        be reached at all or every symbol failed.
         """
         require_range(self.name, start, end)
-        wanted = list(self._pairs) if symbols is None else [self._canonical(symbol) for symbol in symbols]
-        attempts, failed, seconds = Attempts(), dict[str, str](), dict[str, float]()
-        exchange, now = self._exchange(attempts), self._now(attempts)
-        frames, received, unclosed = [], 0, 0
-        for symbol in wanted:
-            began = time.perf_counter()
-            try:
-                bars = self._symbol_bars(exchange, attempts, symbol, start, end)
-            except (UnusableBars, self._ccxt_error()) as error:
-                failed[symbol] = describe(error)
-            else:
-                closed = [bar for bar in bars if bar.open_ms // DAY_MS <= _day_number(closed_days_until(now))]
-                received, unclosed = received + len(bars), unclosed + len(bars) - len(closed)
-                frames.append(_frame(symbol, closed, self.name, now))
-            seconds[symbol] = time.perf_counter() - began
-        if failed and not frames:
+        transport = Transport(self.config)
+        exchange = self._exchange(transport)
+        now, notes = self._now(transport)
+        pairs = self._pairs(exchange, symbols)
+        span = _span(start, end, now)
+        fetched = self._fetched(transport, pairs, span) if span.start <= span.end else Fetched()
+        if fetched.failed and not fetched.answers:
             raise QuantError(
-                f"venue {self.name}: all {len(failed)} symbols failed, e.g. {_first(failed)}; run again later"
+                f"venue {self.name}: all {len(fetched.failed)} symbols failed, e.g. {_first(fetched.failed)}; "
+                "run again later"
             )
-        notes = ("listings of past days are today's survivors, not point in time",)
-        report = FetchReport(len(wanted), attempts.count, failed, seconds, received, unclosed, False, notes)
-        return BarsReceived(_sorted(frames), report)
+        frame = frame_of_answers(fetched.answers, f"ccxt:{self.name}")
+        return BarsReceived(frame, self._report(pairs, fetched, transport, notes))
+
+    def release(self, start: date, end: date) -> None:
+        """Forget what was staged within `start`..`end`: call it once the range is published."""
+        if self._staging is not None:
+            self._staging.discard_within(self._staged(start, end))
 
     def listings(self, day: date) -> pd.DataFrame:
-        """Return the configured markets as listed now; see `is_point_in_time` for whether that is true of `day`."""
-        attempts = Attempts()
-        exchange, now = self._exchange(attempts), self._now(attempts)
+        """Return the meant markets as listed now; see `is_point_in_time` for whether that is true of `day`."""
+        transport = Transport(self.config)
+        exchange, (now, _) = self._exchange(transport), self._now(transport)
         if pd.Timestamp(day) > now.normalize():
             raise UsageError(
                 f"venue {self.name}: {day} has not begun (it is {now} UTC); ask for {now.date()} or earlier"
             )
-        listed = {symbol: pair for symbol, pair in sorted(self._pairs.items()) if pair in exchange.markets}
-        rows = [_listing(exchange, symbol, exchange.markets[pair]) for symbol, pair in listed.items()]
+        pairs = self._pairs(exchange, None)
+        listed = {symbol: pair for symbol, pair in sorted(pairs.items()) if pair in exchange.markets}
+        rows = [listing_row(exchange, symbol, exchange.markets[pair]) for symbol, pair in listed.items()]
         if not rows:
             raise EmptyResult(
-                f"venue {self.name}: none of the {len(self._pairs)} configured symbols is listed "
-                f"(e.g. {next(iter(self._pairs.values()))}); correct `symbols` of the ccxt venue in the profile"
+                f"venue {self.name}: none of the {len(pairs)} configured symbols is listed "
+                f"(e.g. {next(iter(pairs.values()))}); correct `symbols` of the ccxt venue in the profile"
             )
-        return _typed_listings(rows)
+        return typed_listings(rows)
 
     def listings_range(self, start: date, end: date) -> pd.DataFrame:
         """Return the present listings for every day of `start`..`end`; only the newest is point in time."""
@@ -111,120 +109,106 @@ class CcxtVenue:
 
     def is_point_in_time(self, day: date) -> bool:
         """Whether `listings(day)` is what was listed on `day`: True for the last closed UTC day and for today only."""
-        now = self._now(Attempts())
+        now, _ = self._now(Transport(self.config))
         return closed_days_until(now) <= pd.Timestamp(day) <= now.normalize()
 
-    def _canonical(self, symbol: str) -> str:
-        return symbol if symbol.startswith(f"{self.name}:") else f"{self.name}:{symbol}"
-
-    def _exchange(self, attempts: Attempts) -> ExchangeClient:
+    def _exchange(self, transport: Transport) -> ExchangeClient:
         """Return the client with its markets loaded, once per venue object."""
-        if self._loaded is None:
-            exchange = build_exchange(self.config, any(":" in pair for pair in self._pairs.values()))
-            try:
-                call(self.config, attempts, exchange.load_markets)
-            except self._ccxt_error() as error:
-                raise venue_error(self.name, "loading the markets", error) from error
-            self._loaded = exchange
-        return self._loaded
+        try:
+            return self._pool.first(transport)
+        except _request_errors() as error:
+            raise venue_error(self.name, "loading the markets", error) from error
 
-    def _now(self, attempts: Attempts) -> pd.Timestamp:
-        """Return the injected clock's or the server's time, UTC naive."""
+    def _pairs(self, exchange: ExchangeClient, symbols: Sequence[str] | None) -> dict[str, str]:
+        meant = wanted_pairs(self.config, self.name, exchange.markets)
+        if symbols is not None:
+            asked = [canonical(self.name, symbol) for symbol in symbols]
+            return {symbol: meant.get(symbol, symbol.removeprefix(f"{self.name}:")) for symbol in asked}
+        if not meant:
+            raise EmptyResult(
+                f"venue {self.name}: none of its {len(exchange.markets)} markets is of the kinds "
+                f"{'/'.join(self.config.kinds)} and quotes {'/'.join(self.config.quotes)}; correct the ccxt venue block"
+            )
+        return meant
+
+    def _now(self, transport: Transport) -> tuple[pd.Timestamp, list[str]]:
+        """Return the moment that decides what is closed (UTC naive), with a note where two clocks disagree."""
         if self._clock is not None:
-            return naive_utc(self._clock())
-        exchange = self._exchange(attempts)
+            return naive_utc(self._clock()), []
+        server, here = self._server_time(transport), naive_utc(utc_now())
+        # A server that is ahead would have today's unfinished bar taken for a closed one.
+        ahead = server - here
+        notes = [
+            f"the exchange's clock is {ahead.total_seconds():.0f} s ahead of this machine's; the earlier one counts"
+        ]
+        return min(server, here), notes if ahead > CLOCK_TOLERANCE else []
+
+    def _server_time(self, transport: Transport) -> pd.Timestamp:
+        exchange = self._exchange(transport)
         if not exchange.has["fetchTime"]:
             raise UsageError(f"venue {self.name}: the exchange tells no server time; build the venue with a clock")
         try:
-            server_ms = epoch_to_ms(float(call(self.config, attempts, exchange.fetch_time)))
-        except (UnusableBars, self._ccxt_error()) as error:
+            server_ms = transport.patiently(lambda: _told_time(exchange))
+        except _request_errors() as error:
             raise venue_error(self.name, "reading the server time", error) from error
         return naive_utc(datetime.fromtimestamp(server_ms / 1000, tz=UTC))
 
-    def _symbol_bars(
-        self, exchange: ExchangeClient, attempts: Attempts, symbol: str, start: date, end: date
-    ) -> list[Bar]:
-        pair = self._pairs.get(symbol, symbol.removeprefix(f"{self.name}:"))
-        if pair not in exchange.markets:
-            raise UnusableBars(f"{pair} is not listed at {self.name}")
-        market = exchange.markets[pair]
-        last_ms = _day_number(pd.Timestamp(end)) * DAY_MS
-        raw_klines = self.config.exchange == "binance" and market["spot"]
+    def _fetched(self, transport: Transport, pairs: Mapping[str, str], span: Span) -> Fetched:
+        staged = self._staged(span.start, span.end)
+        if self._staging is not None:
+            self._staging.sweep()
+            # Whoever asks again, for this range or the next, has dealt with the answers given before.
+            for dealt_with in self._answered:
+                self._staging.discard(dealt_with)
+            self._answered.clear()
+        fetched = SymbolFetch(self.config, self._pool, transport, span, self._staging).all(pairs, self.progress)
+        self._answered.add(staged)
+        return fetched
 
-        def page(cursor: int) -> list[Bar]:
-            if raw_klines:
-                params = {"symbol": market["id"], "interval": "1d", "startTime": cursor, "endTime": last_ms,
-                          "limit": self.config.page_size}  # fmt: skip
-                rows = call(self.config, attempts, lambda: exchange.publicGetKlines(params))
-                return [bar_of_kline(row) for row in rows]
-            candles = call(
-                self.config,
-                attempts,
-                lambda: exchange.fetch_ohlcv(pair, "1d", since=cursor, limit=self.config.page_size),
-            )
-            return [bar_of_candle(row) for row in candles]
+    def _staged(self, start: date, end: date) -> StagedRange:
+        return StagedRange(self.config.exchange, self.config.base_url or "", start, end)
 
-        return fetch_pages(page, _day_number(pd.Timestamp(start)) * DAY_MS, last_ms)
-
-    @staticmethod
-    def _ccxt_error() -> type[Exception]:
-        """ccxt's base error, fetched late so that importing this module stays cheap."""
-        import ccxt
-
-        base: type[Exception] = ccxt.BaseError
-        return base
-
-
-def _day_number(day: pd.Timestamp) -> int:
-    return (day.normalize() - pd.Timestamp(0)).days
+    def _report(
+        self, pairs: Mapping[str, str], fetched: Fetched, transport: Transport, notes: Sequence[str]
+    ) -> FetchReport:
+        said = [NOT_POINT_IN_TIME, *notes, *(f"the exchange told all workers to wait: {w}" for w in transport.waits)]
+        if transport.stopped:
+            said.append(f"stopped early: {transport.stopped}")
+        return FetchReport(
+            requested=len(pairs),
+            attempts=transport.attempts,
+            failed=dict(sorted(fetched.failed.items())),
+            seconds=fetched.seconds,
+            rows_received=fetched.received,
+            rows_unclosed=fetched.unclosed,
+            point_in_time_listings=False,
+            notes=tuple(said),
+            rows_repeated=fetched.repeated,
+            short={s: a.remark for s, a in sorted(fetched.answers.items()) if a.remark},
+            resumed=fetched.resumed,
+        )
 
 
-def _first(failed: dict[str, str]) -> str:
-    symbol, reason = next(iter(failed.items()))
+def _span(start: date, end: date, now: pd.Timestamp) -> Span:
+    closed = closed_days_until(now).date()
+    return Span(start, min(end, closed), closed, now)
+
+
+def _told_time(exchange: ExchangeClient) -> int:
+    told = exchange.fetch_time()
+    if told is None:
+        raise MalformedRows("the answer about the server's time holds none")
+    return epoch_to_ms(float(told))
+
+
+def _request_errors() -> tuple[type[Exception], ...]:
+    """What a request raises; ccxt's base error is fetched late so that importing this module stays cheap."""
+    import ccxt
+
+    answered: type[Exception] = ccxt.BaseError
+    return MalformedAnswer, MalformedRows, UnusableBars, PacingStopped, answered
+
+
+def _first(failed: Mapping[str, str]) -> str:
+    symbol, reason = next(iter(sorted(failed.items())))
     return f"{symbol}: {reason}"
-
-
-def _frame(symbol: str, bars: list[Bar], venue: str, now: pd.Timestamp) -> pd.DataFrame:
-    frame = pd.DataFrame({name: [getattr(bar, name) for bar in bars] for name in _PRICE_COLUMNS}, dtype="float64")
-    opens = pd.Series([bar.open_ms for bar in bars], dtype="int64")
-    frame["date"] = pd.to_datetime(opens, unit="ms").astype("datetime64[us]")
-    frame["symbol"] = pd.Series(symbol, index=frame.index, dtype="str")
-    frame["source"] = pd.Series(f"ccxt:{venue}", index=frame.index, dtype="str")
-    frame["ingested_at"] = pd.Series(now, index=frame.index, dtype="datetime64[us]")
-    return frame[list(BAR_COLUMNS)]
-
-
-def _sorted(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    return pd.concat(frames, ignore_index=True).sort_values(["date", "symbol"], kind="stable", ignore_index=True)
-
-
-def _listing(exchange: ExchangeClient, symbol: str, market: dict[str, Any]) -> dict[str, Any]:
-    """Return one listing row; a market the exchange calls inactive is HALTED (a delisted one is not in its list)."""
-    precision, limits = market["precision"], market["limits"]
-    return {
-        "symbol": symbol,
-        "base": market["base"],
-        "quote": market["quote"],
-        "kind": "swap" if market["swap"] else "spot",
-        "status": TRADING if market["active"] else HALTED,
-        "tick_size": _step(exchange, precision["price"]),
-        "lot_size": _step(exchange, precision["amount"]),
-        "min_notional": limits["cost"]["min"],
-        "first_bar": pd.NaT,
-        "last_bar": pd.NaT,
-    }
-
-
-def _step(exchange: ExchangeClient, precision: float | None) -> float:
-    """Return the price or amount step from ccxt's precision, NaN where it has no fixed step."""
-    if precision is None or exchange.precisionMode not in (_DECIMAL_PLACES, _TICK_SIZE):
-        return float("nan")
-    return float(precision) if exchange.precisionMode == _TICK_SIZE else 10.0 ** -float(precision)
-
-
-def _typed_listings(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    frame = pd.DataFrame(rows, columns=list(LISTING_COLUMNS))
-    types = dict.fromkeys(("symbol", "base", "quote", "kind", "status"), "str")
-    types |= dict.fromkeys(("tick_size", "lot_size", "min_notional"), "float64")
-    types |= dict.fromkeys(("first_bar", "last_bar"), "datetime64[us]")
-    return frame.astype(types)

@@ -30,6 +30,7 @@ from quant_resources.venues.port import (
     require_range,
     utc_now,
 )
+from quant_resources.venues.splits import SPLIT_COLUMNS, read_splits, unadjusted_splits
 
 Signature = tuple[tuple[Path, int, int], ...]
 
@@ -98,6 +99,17 @@ class FilesVenue:
         report = FetchReport(requested, len(reading.signature), failed, {"read": reading.seconds},
                              int(inside.sum()), unclosed, True, notes)  # fmt: skip
         return BarsReceived(frame[list(BAR_COLUMNS)], report)
+
+    def splits(self, until: date) -> pd.DataFrame:
+        """Return the splits up to `until` that raw prices do not contain: symbol, date, factor; none without a column.
+
+        Raises UsageError for a split of which the files do not say whether prices contain it, or say it wrongly.
+        """
+        rows = read_splits(find_files(self.config.path))
+        if rows.empty:
+            return pd.DataFrame(columns=list(SPLIT_COLUMNS))
+        rows["symbol"] = complete_symbols(rows["symbol"], self.name, self.config.default_quote)
+        return unadjusted_splits(rows, until, f"bars {self.config.path}")
 
     def listings(self, day: date) -> pd.DataFrame:
         """Return the markets listed on `day`, derived from bars up to `day` only; trading rules are unknown."""

@@ -68,6 +68,32 @@ def _read_file(path: Path) -> pd.DataFrame:
     return frame
 
 
+def read_columns(
+    files: list[Path], names: tuple[str, ...], called: str, numbers: tuple[str, ...], flag: str
+) -> pd.DataFrame:
+    """Return symbol, date, `numbers`, the first of `names` as `called`, and `flag`, of the files that have one.
+
+    `called` is 1.0 where the file has null or 0; `flag` is an object column of True, False or None (not said).
+    """
+    frames = []
+    for path in files:
+        columns = _column_names(path)
+        time_column = _require_columns(path, columns)
+        if present := [name for name in names if name in columns]:
+            flags = [flag] if flag in columns else []
+            raw = _load(path, ["symbol", time_column, *numbers, present[0], *flags])
+            frame = pd.DataFrame(
+                {"symbol": raw["symbol"].astype("str").fillna(""), "date": _dates(path, raw[time_column])}
+            )
+            for name in numbers:
+                frame[name] = _numbers(path, raw[name])
+            frame[called] = _numbers(path, raw[present[0]]).fillna(1.0).replace(0.0, 1.0)
+            frame[flag] = raw[flag].astype(object).where(raw[flag].notna(), None) if flags else None
+            frames.append(frame)
+    empty = pd.DataFrame(columns=["symbol", "date", *numbers, called, flag])
+    return pd.concat(frames, ignore_index=True) if frames else empty
+
+
 def _column_names(path: Path) -> list[str]:
     try:
         if path.suffix.lower() == ".parquet":

@@ -31,7 +31,10 @@ TRADING, HALTED, DELISTED = "TRADING", "HALTED", "DELISTED"
 class FetchReport:
     """How a fetch went: what was asked, what answered, what did not, and how long it took.
 
-    Rows are conserved: ``rows_received = rows of the frame + rows_unclosed``.
+    Rows are conserved: ``rows_received = rows of the frame + rows_unclosed + rows_repeated``. `rows_repeated` counts
+    rows that were told again with the same values. `short` names symbols whose answer is complete as far as the venue
+    tells, yet ends before the last day although the market trades; `resumed` counts symbols whose answer was kept from
+    an earlier, interrupted fetch of the same range.
     """
 
     requested: int
@@ -42,6 +45,9 @@ class FetchReport:
     rows_unclosed: int = 0
     point_in_time_listings: bool = True
     notes: tuple[str, ...] = ()
+    rows_repeated: int = 0
+    short: Mapping[str, str] = field(default_factory=dict)
+    resumed: int = 0
 
     @property
     def failed_symbols(self) -> tuple[str, ...]:
@@ -85,6 +91,14 @@ class Venue(Protocol):
 
     def bars(self, symbols: Sequence[str] | None, start: date, end: date) -> BarsReceived:
         """Return the closed raw bars of `symbols` (None: all the venue knows), `start` and `end` inclusive."""
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A venue that keeps finished symbols of an unfinished range; `release` once the range is published."""
+
+    def release(self, start: date, end: date) -> None:
+        """Forget what was kept within `start`..`end`, inclusive."""
 
 
 def utc_now() -> datetime:

@@ -1,0 +1,92 @@
+"""A first backfill from a local venue server of Binance's shape that enforces its weights, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import Measurement
+from benchmarks.panel import synthetic_bars
+
+BAR_SECONDS = 45.0
+RUNS = 1
+"""One: a second within the same minute would have to wait for the weight of the first, as it should."""
+CLIENT = """
+import json, resource, sys, time
+from datetime import date
+from pathlib import Path
+from quant_resources.venues.ccxt_venue import CcxtVenue
+from quant_resources.venues.config import CcxtVenueConfig
+began = time.perf_counter()
+config = CcxtVenueConfig(base_url=sys.argv[1], data_kind="synthetic", staging=Path(sys.argv[2]))
+got = CcxtVenue(config).bars(None, date(2019, 1, 1), date(2030, 1, 1))
+print(json.dumps({"seconds": time.perf_counter() - began, "rows": len(got.frame), "failed": len(got.report.failed),
+                  "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+"""
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[str]:
+    """Serve the panel from another process; yields its address."""
+    bars = synthetic_bars()
+    # As many decimals as the exchange tells.
+    numbers = bars.select_dtypes("float").round(8)
+    named = bars.assign(
+        **{name: numbers[name] for name in numbers}, symbol=bars["symbol"].str.replace("SYNTHETIC:", "")
+    )
+    named.to_parquet(folder / "bars.parquet")
+    command = [sys.executable, "-m", "tests.venue.server", "--bars", str(folder / "bars.parquet")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.stdin.close()
+
+
+def told(url: str) -> dict[str, Any]:
+    """What the server saw."""
+    with urllib.request.urlopen(f"{url}/_log", timeout=10) as answer:
+        log: dict[str, Any] = json.load(answer)
+    return log
+
+
+def fetched(url: str, folder: Path) -> dict[str, float]:
+    """Fetch everything in a process of its own and return its figures."""
+    run = subprocess.run([sys.executable, "-c", CLIENT, url, str(folder)], check=True, capture_output=True, text=True)
+    figures: dict[str, float] = json.loads(run.stdout)
+    return figures
+
+
+def measurements() -> Iterator[Measurement]:
+    """The whole call: markets, every page, staging, one frame; CPU of the server included."""
+    elapsed, used = [], []
+    for _ in range(RUNS):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            with server(folder) as url:
+                began = time.perf_counter()
+                figures = fetched(url, folder / "staging")
+                elapsed.append(time.perf_counter() - began)
+                log = told(url)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            used.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    note = (
+        f"{figures['rows']:,} bars, {log['requests']:,} requests, weight {log['weight'].get('spot', 0):,}, "
+        f"{len(log['violations'])} violations, {figures['memory']:.0f} MB, {os.cpu_count()} cores"
+    )
+    yield Measurement(
+        "ccxt venue, first backfill", statistics.median(elapsed), statistics.median(used), RUNS, BAR_SECONDS, note
+    )
