@@ -13,7 +13,8 @@ from quant_assets.features.catalogue import selected_features
 from quant_assets.features.matrix import as_series, days_needed, features_frame
 from quant_assets.features.rules import feature_verdicts
 from quant_assets.profiles.model import Profile
-from quant_assets.publishing import PartitionRun
+from quant_assets.publishing import PartitionRun, asset_frame
+from quant_assets.sessions import open_keys, record_closed
 from quant_assets.tables import OHLCV_TABLE, features_table
 from quant_resources.lakehouse.tables import TableSpec
 
@@ -46,16 +47,20 @@ def feature_assets(profile: Profile) -> list[BuiltAsset]:
     )
 
     def body(run: PartitionRun) -> Batch:
+        opened = open_keys(profile.calendar, run.keys)
+        if not opened:
+            return record_closed(Batch(asset_frame(asset), {}), profile.calendar, run.keys, asset.levels)
         series = as_series(run.read(name))
-        days = [pd.Timestamp(key) for key in run.keys]
+        days = [pd.Timestamp(key) for key in opened]
         frame = features_frame(series, days, profile.features, profile.annualisation)
         verdicts = feature_verdicts(frame, series, days, profile.features, profile.annualisation)
         counts = frame["date"].dt.strftime("%Y-%m-%d").value_counts()
         complete = frame.dropna()["date"].dt.strftime("%Y-%m-%d").value_counts()
         facts = {
-            key: {"symbols": int(counts.get(key, 0)), "symbols_warmed_up": int(complete.get(key, 0))}
-            for key in run.keys
+            key: {"symbols": int(counts.get(key, 0)), "symbols_warmed_up": int(complete.get(key, 0))} for key in opened
         }
-        return Batch(frame, {d.strftime("%Y-%m-%d"): (v,) for d, v in verdicts.items()}, facts)
+        batch = Batch(frame, {d.strftime("%Y-%m-%d"): (v,) for d, v in verdicts.items()}, facts)
+        return record_closed(batch, profile.calendar, run.keys, asset.levels)
 
-    return [build_asset(asset, body, [profile.features, profile.annualisation], profile.owner)]
+    config = [profile.features, profile.annualisation, profile.calendar]
+    return [build_asset(asset, body, config, profile.owner)]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 
 from quant_assets.errors import UsageError
+from quant_assets.features.causal import PanelFunction, segments
 from quant_assets.features.registry import Feature
 from quant_assets.features.series import BarSeries, FloatArray, IntArray
+from quant_assets.features.windowed import WindowFunction
 
 Columns = dict[str, FloatArray]
 
@@ -23,34 +25,47 @@ class Compute(Protocol):
 
 
 def compute_features(series: BarSeries, rows: IntArray, features: Sequence[Feature]) -> Columns:
-    """Value of each feature at each of ``rows``; NaN where the window holds fewer than ``min_bars`` bars.
+    """Value of each feature at each of ``rows``; NaN where it can read fewer than ``min_bars`` bars.
 
     A value is the same to its last bit however many rows, days and symbols are computed with it, and whatever
-    follows it. Features that share a kernel and a window are computed together.
+    follows it. Features that share a function and a window, or a memory, are computed together.
     """
     if len(rows) and (rows.min() < 0 or rows.max() >= len(series)):
         raise UsageError(f"rows must lie in 0..{len(series) - 1}; locate them with BarSeries.rows_on or rows_of")
+    found = _windowed(series, rows, [f for f in features if not f.memory])
+    for block_days in sorted({f.span_days for f in features if f.memory}):
+        found |= _recursive(series, rows, [f for f in features if f.memory and f.span_days == block_days])
+    return {feature.id: found[feature.id] for feature in features}
+
+
+def available_bars(series: BarSeries, rows: IntArray, feature: Feature) -> IntArray:
+    """Bars that ``feature`` can read at each of ``rows``."""
+    return rows - feature.start_of(series, rows) + 1
+
+
+def _bound(feature: Feature) -> tuple[object, ...]:
+    """What features must share to be outputs of one call."""
+    return feature.function, tuple(sorted(feature.parameters.items()))
+
+
+def _windowed(series: BarSeries, rows: IntArray, features: Sequence[Feature]) -> Columns:
+    """Features whose values rest on windows of their own."""
     groups: dict[tuple[object, ...], tuple[FloatArray, ...]] = {}
     columns: Columns = {}
     for feature in features:
-        bound = tuple(sorted(feature.parameters.items()))
-        key = (feature.function, feature.window, feature.min_bars, feature.span_days, bound)
+        key = (*_bound(feature), feature.window, feature.min_bars, feature.span_days)
         if key not in groups:
-            groups[key] = _outputs(series, rows, feature)
+            groups[key] = _at_windows(series, rows, feature)
         columns[feature.id] = groups[key][feature.output]
     return columns
 
 
-def available_bars(series: BarSeries, rows: IntArray, feature: Feature) -> IntArray:
-    """Bars that ``feature`` can read at each of ``rows``: at most its window."""
-    return rows - series.start_of(rows, feature.window, feature.span_days) + 1
-
-
-def _outputs(series: BarSeries, rows: IntArray, feature: Feature) -> tuple[FloatArray, ...]:
-    """All outputs of the feature's function at ``rows``, NaN inside the warm-up."""
-    start = series.start_of(rows, feature.window, feature.span_days)
+def _at_windows(series: BarSeries, rows: IntArray, feature: Feature) -> tuple[FloatArray, ...]:
+    """All outputs of a window function at ``rows``, NaN inside the warm-up."""
+    start = feature.start_of(series, rows)
     warm = np.flatnonzero(rows - start + 1 >= feature.min_bars)
-    values = feature.function(series, start[warm], rows[warm], feature.parameters)
+    function = cast(WindowFunction, feature.function)
+    values = function(series, start[warm], rows[warm], feature.parameters)
     return tuple(_scattered(part, warm, len(rows)) for part in values)
 
 
@@ -58,3 +73,18 @@ def _scattered(part: FloatArray, where: IntArray, total: int) -> FloatArray:
     out = np.full(total, np.nan)
     out[where] = part
     return out
+
+
+def _recursive(series: BarSeries, rows: IntArray, features: Sequence[Feature]) -> Columns:
+    """Features with one memory: each function runs once over the recursions that end at ``rows``."""
+    columns = {feature.id: np.full(len(rows), np.nan) for feature in features}
+    for part in segments(series, rows, features[0].span_days):
+        available = part.place - part.panel.first[part.place] + 1
+        outputs: dict[tuple[object, ...], tuple[FloatArray, ...]] = {}
+        for feature in features:
+            key = _bound(feature)
+            if key not in outputs:
+                outputs[key] = cast(PanelFunction, feature.function)(part.panel, feature.parameters)
+            warm = available >= feature.min_bars
+            columns[feature.id][part.where[warm]] = outputs[key][feature.output][part.place[warm]]
+    return columns

@@ -27,7 +27,7 @@ def days_needed(config: FeaturesConfig, annualisation: float) -> int:
 
     Reading the bars of exactly these days gives the same values, to the last bit, as reading all history.
     """
-    return max(f.span_days for f in selected_features(config, annualisation))
+    return max(f.reach_days for f in selected_features(config, annualisation))
 
 
 def as_series(bars: pd.DataFrame | BarSeries) -> BarSeries:

@@ -17,8 +17,8 @@ from quant_assets.features.series import FloatArray, IntArray
 def recomputation_results(data: MatrixRange, compute: Compute) -> tuple[list[RuleResult], list[RuleResult]]:
     """L2.PREFIX and L2.WARMUP of each day, both on the same sampled bars, with one engine call for the whole range."""
     located = np.flatnonzero(data.rows >= 0)
-    window, span = max(f.window for f in data.features), max(f.span_days for f in data.features)
-    start = data.series.start_of(data.rows[located], window, span)
+    window = max(f.window for f in data.features)
+    start = np.minimum.reduce([f.start_of(data.series, data.rows[located]) for f in data.features])
     picked = sample_rows(data.series, data.rows[located], start, window, data.config)
     at, start = located[picked], start[picked]
     rows = data.rows[at]

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from quant_assets.errors import UsageError
+from quant_assets.features.causal import PanelFunction
+from quant_assets.features.series import BarSeries, IntArray
 from quant_assets.features.windowed import Parameters, WindowFunction
 
 
@@ -14,10 +16,12 @@ class Feature:
     """Declaration of one feature, bound to its parameters.
 
     The value at a bar is a function of exactly the last ``window`` bars of the same life (fewer, down to ``min_bars``,
-    for a young symbol), none older than ``span_days`` calendar days, and NaN with fewer. ``function`` computes it and
-    ``output`` says which of the function's outputs it is. ``lower`` and ``upper`` bound valid values (inclusive).
-    ``drift`` is the tolerated difference from the same formula on a longer history: relative for values, a
-    share of the scale for ratings; 0 for features without memory beyond the window. ``drift_note``: what was measured.
+    for a young symbol), none older than ``span_days`` calendar days, and NaN with fewer. A feature with ``memory`` is
+    recursive: it rests on at least ``window`` bars, from the start of the block of ``span_days`` days before its own
+    (``causal.py``). ``function`` computes it and ``output`` says which of the function's outputs it is. ``lower`` and
+    ``upper`` bound valid values (inclusive). ``drift`` is the tolerated difference from the same formula on a longer
+    history: relative for values, a share of the scale for ratings; 0 for features without memory beyond the window.
+    ``drift_note``: what was measured.
     """
 
     id: str
@@ -31,18 +35,30 @@ class Feature:
     window: int
     min_bars: int
     span_days: int
-    function: WindowFunction
+    function: WindowFunction | PanelFunction
     parameters: Parameters = field(default_factory=dict)
     output: int = 0
+    memory: bool = False
     drift: float = 0.0
     drift_note: str = "none: nothing before the window enters the formula"
     version: int = 1
     tags: tuple[str, ...] = ()
 
     @property
+    def reach_days(self) -> int:
+        """Calendar days back, the day's own included, that hold every bar a value may read."""
+        return 2 * self.span_days if self.memory else self.span_days
+
+    def start_of(self, series: BarSeries, rows: IntArray) -> IntArray:
+        """First row of ``series`` that the value at each of ``rows`` may read."""
+        if self.memory:
+            return series.anchor_of(rows, self.span_days)
+        return series.start_of(rows, self.window, self.span_days)
+
+    @property
     def description(self) -> str:
         """One line for column schemas: title, formula, window."""
-        return f"{self.title}: {self.formula}; reads {self.window} bars"
+        return f"{self.title}: {self.formula}; reads {'at least ' if self.memory else ''}{self.window} bars"
 
 
 class Registry:

@@ -87,6 +87,14 @@ class BarSeries:
             start[late] = np.maximum(start[late], np.searchsorted(self.key, wanted))
         return start
 
+    def anchor_of(self, rows: IntArray, block_days: int) -> IntArray:
+        """First row of the recursion that ends at each of ``rows``: the first bar of the block of days before its own.
+
+        Blocks of ``block_days`` calendar days are counted from 1970-01-01; a life that began later starts with itself.
+        """
+        oldest = (self.day[rows] // block_days - 1) * block_days
+        return np.maximum(self.first[rows], np.searchsorted(self.key, self.code[rows] * _DAY_SPAN + oldest))
+
 
 def day_numbers(dates: pd.Series | pd.DatetimeIndex | list[pd.Timestamp]) -> IntArray:
     """Days since 1970-01-01 of timezone-naive midnights; a time of day or a timezone is a UsageError."""

@@ -1,0 +1,76 @@
+"""Compiled comparisons of each bar with an earlier bar of its life, of a whole panel.
+
+Belongs here: arithmetic on arrays that reads one or two bars. Does not belong here: windows (``window_kernels``),
+recursions (``recursive_kernels``), names of indicators.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numba import njit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from quant_assets.features.series import FloatArray, IntArray
+
+
+def _kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile on first call, keep the machine code on disk, release the interpreter lock while running."""
+    compiled: Callable[..., Any] = njit(cache=True, nogil=True, error_model="numpy")(function)
+    return compiled
+
+
+@_kernel
+def are_lives(first: IntArray) -> bool:
+    """Whether ``first`` starts with row 0 and each row either stays in the life before it or begins its own."""
+    ordered = len(first) == 0 or first[0] == 0
+    for i in range(1, len(first)):
+        ordered &= (first[i] == first[i - 1]) | (first[i] == i)
+    return ordered
+
+
+@_kernel
+def lag(values: FloatArray, first: IntArray, bars: int, out: FloatArray) -> None:
+    """Value ``bars`` bars earlier in the same life; NaN where the life is younger."""
+    out[:bars] = np.nan
+    now, starts = out[bars:], first[bars:]
+    for j in range(len(now)):
+        now[j] = values[j] if starts[j] <= j else np.nan
+
+
+@_kernel
+def change(values: FloatArray, first: IntArray, bars: int, out: FloatArray) -> None:
+    """Value less the value ``bars`` bars earlier in the same life."""
+    out[:bars] = np.nan
+    now, starts, items = out[bars:], first[bars:], values[bars:]
+    for j in range(len(now)):
+        now[j] = items[j] - values[j] if starts[j] <= j else np.nan
+
+
+@_kernel
+def relative_change(values: FloatArray, first: IntArray, bars: int, out: FloatArray) -> None:
+    """Percentage of the value ``bars`` bars earlier that was added since; NaN from zero."""
+    out[:bars] = np.nan
+    now, starts, items = out[bars:], first[bars:], values[bars:]
+    for j in range(len(now)):
+        before = values[j]
+        added = 100.0 * (items[j] - before) / before
+        now[j] = added if (starts[j] <= j) & (before != 0.0) else np.nan
+
+
+@_kernel
+def true_range(
+    high: FloatArray, low: FloatArray, close: FloatArray, first: IntArray, whole: bool, out: FloatArray
+) -> None:
+    """Reach of each bar from the close before it; a life's first bar: high - low if ``whole``, else NaN."""
+    if len(out):
+        out[0] = high[0] - low[0] if whole else np.nan
+    for i in range(1, len(out)):
+        before = close[i - 1]
+        # 0 * before keeps an unknown close unknown: max() forgets a NaN on its right
+        reach = max(high[i] - low[i], max(abs(high[i] - before), abs(low[i] - before))) + 0.0 * before
+        alone = high[i] - low[i] if whole else np.nan
+        out[i] = alone if first[i] == i else reach

@@ -1,0 +1,77 @@
+"""Recursive features from a bounded memory: every block of days starts its recursion anew, one block earlier.
+
+An exponential average remembers everything. To make one day's value the same to its last bit whether that day is
+computed alone or in a range, the recursion for the days of block ``b`` (of ``block_days`` calendar days, counted from
+1970-01-01) always begins at the first bar of block ``b - 1``, or of the life. A value then rests on one to two blocks
+of bars, and a whole history costs two passes, not one pass for each bar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from quant_assets.features.series import BarSeries, FloatArray, IntArray
+
+# Bars of the stored series taken at a time: bounds memory at about 100 MB, however many symbols there are.
+_BARS_AT_ONCE = 500_000
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Bars of many runs, one run after the other; ``first[i]`` is the row at which the run of row ``i`` begins."""
+
+    first: IntArray
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+    volume: FloatArray
+    quote_value: FloatArray
+
+
+class PanelFunction(Protocol):
+    """Signature of a causal function: outputs as long as the panel, each from its own run's rows up to its own."""
+
+    def __call__(self, panel: Panel, parameters: Mapping[str, float]) -> tuple[FloatArray, ...]:
+        """Outputs at every row."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Segments:
+    """The panel that ``rows[where]`` of a series need, and the place of each of them in it."""
+
+    where: IntArray
+    panel: Panel
+    place: IntArray
+
+
+def segments(series: BarSeries, rows: IntArray, block_days: int) -> Iterator[Segments]:
+    """Panels of whole recursions that end at ``rows``, some symbols at a time; every row is in exactly one of them."""
+    start = series.anchor_of(rows, block_days)
+    for where in _by_symbols(series, rows):
+        yield _segments(series, rows[where], start[where], where)
+
+
+def _by_symbols(series: BarSeries, rows: IntArray) -> Iterator[IntArray]:
+    """Positions of ``rows``, grouped so that their symbols have about ``_BARS_AT_ONCE`` stored bars."""
+    bars = np.bincount(series.code, minlength=len(series.symbols))
+    group = (np.cumsum(bars) // _BARS_AT_ONCE)[series.code[rows]]
+    for number in np.unique(group):
+        yield np.flatnonzero(group == number)
+
+
+def _segments(series: BarSeries, rows: IntArray, start: IntArray, where: IntArray) -> Segments:
+    begin, group = np.unique(start, return_inverse=True)
+    end = np.zeros(len(begin), dtype=np.int64)
+    np.maximum.at(end, group, rows)
+    lengths = end - begin + 1
+    offset = np.cumsum(lengths) - lengths
+    source = np.repeat(begin - offset, lengths) + np.arange(lengths.sum())
+    columns = (getattr(series, name)[source] for name in ("open", "high", "low", "close", "volume", "quote_value"))
+    panel = Panel(np.repeat(offset, lengths), *columns)
+    return Segments(where, panel, offset[group] + rows - start)

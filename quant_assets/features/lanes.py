@@ -1,0 +1,50 @@
+"""Neighbouring windows side by side: how the window kernels are compiled and how they go through windows in step.
+
+Windows that follow each other by one bar form a run and are computed in lanes: step j adds bar j of every window of the
+run to that window's own total. Each total still takes its own bars, oldest first, by the same operations as if it were
+alone, so a value does not depend on which other windows are in the run; the processor merely does several at a time.
+Belongs here: what all window kernels share. Does not belong here: any formula.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from numba import njit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from quant_assets.features.series import FloatArray, IntArray
+
+LANES = 128  # the totals of a run of this many windows stay in the processor's first cache
+
+
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile on first call, keep the code on disk, run without the interpreter lock; x / 0 is inf or NaN, no error."""
+    compiled: Callable[..., Any] = njit(cache=True, nogil=True, error_model="numpy")(function)
+    return compiled
+
+
+@kernel
+def run_of(start: IntArray, end: IntArray, i: int) -> int:
+    """Number of windows from ``i`` on that each lie one bar after the one before, at most LANES."""
+    m = 1
+    while m < LANES and i + m < len(end) and start[i + m] == start[i] + m and end[i + m] == end[i] + m:
+        m += 1
+    return m
+
+
+@kernel
+def add(total: FloatArray, part: FloatArray) -> None:
+    """Add one bar of each window to its total."""
+    for k in range(len(total)):
+        total[k] += part[k]
+
+
+@kernel
+def logarithms(values: FloatArray, out: FloatArray) -> None:
+    """Natural logarithm of each value, the same bits wherever it stands; NaN where the value is not positive."""
+    for i in range(len(values)):
+        out[i] = math.log(values[i]) if values[i] > 0.0 else math.nan

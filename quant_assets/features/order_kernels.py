@@ -1,0 +1,179 @@
+"""Compiled window kernels on sorted windows: tails, medians, median absolute deviations.
+
+A sorted window is kept while consecutive windows overlap: the oldest value goes out, the newest comes in. Sorting moves
+values and computes nothing, so the result is that of a window sorted afresh, to the last bit. Values that are not
+finite are left out of the sorted window and counted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from quant_assets.features.lanes import kernel
+
+if TYPE_CHECKING:
+    from quant_assets.features.series import FloatArray, IntArray
+
+
+@kernel
+def _place(ordered: FloatArray, count: int, value: float) -> int:
+    """Number of the first ``count`` values that are smaller than ``value``."""
+    low, high = 0, count
+    while low < high:
+        middle = (low + high) // 2
+        if ordered[middle] < value:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@kernel
+def _insert(ordered: FloatArray, count: int, value: float) -> int:
+    """Put ``value`` in its place; the new count. A value that is not finite changes nothing."""
+    if not np.isfinite(value):
+        return count
+    place = _place(ordered, count, value)
+    for k in range(count, place, -1):
+        ordered[k] = ordered[k - 1]
+    ordered[place] = value
+    return count + 1
+
+
+@kernel
+def _remove(ordered: FloatArray, count: int, value: float) -> int:
+    """Take one ``value`` out; the new count."""
+    if not np.isfinite(value):
+        return count
+    for k in range(_place(ordered, count, value), count - 1):
+        ordered[k] = ordered[k + 1]
+    return count - 1
+
+
+@kernel
+def _exchange(ordered: FloatArray, count: int, old: float, new: float) -> None:
+    """Take ``old`` out and put ``new`` in; both finite."""
+    gone, place = _place(ordered, count, old), _place(ordered, count, new)
+    if place > gone:
+        for k in range(gone, place - 1):
+            ordered[k] = ordered[k + 1]
+        ordered[place - 1] = new
+    else:
+        for k in range(gone, place, -1):
+            ordered[k] = ordered[k - 1]
+        ordered[place] = new
+
+
+@kernel
+def _move(
+    values: FloatArray, ordered: FloatArray, count: int, before_first: int, before_last: int, first: int, last: int
+) -> int:
+    """Sorted finite values of rows ``first .. last``, made from those of ``before_first .. before_last``; the count."""
+    if not (before_first <= first <= before_last <= last):
+        count, before_first, before_last = 0, first, first - 1
+    if count > 0 and first == before_first + 1 and last == before_last + 1:
+        old, new = values[before_first], values[last]
+        if np.isfinite(old) and np.isfinite(new):
+            _exchange(ordered, count, old, new)
+            return count
+    for j in range(before_first, first):
+        count = _remove(ordered, count, values[j])
+    for j in range(before_last + 1, last + 1):
+        count = _insert(ordered, count, values[j])
+    return count
+
+
+@kernel
+def _longest(start: IntArray, end: IntArray) -> int:
+    longest = 1
+    for i in range(len(end)):
+        longest = max(longest, end[i] - start[i] + 1)
+    return longest
+
+
+@kernel
+def tail_means(
+    values: FloatArray, start: IntArray, end: IntArray, skip: int, share: float, lower: FloatArray, upper: FloatArray
+) -> None:
+    """Mean of the lowest and of the highest ``share`` of each window, the last value counted in part.
+
+    NaN where a value of the window is not finite.
+    """
+    ordered = np.empty(_longest(start, end) + 1)
+    first, last, count = 0, -1, 0
+    for i in range(len(end)):
+        a, b = start[i] + skip, end[i]
+        n = b - a + 1
+        if n < 1:
+            lower[i], upper[i] = np.nan, np.nan
+            continue
+        count = _move(values, ordered, count, first, last, a, b)
+        first, last = a, b
+        weight = share * n
+        whole = int(weight + 1e-9)
+        rest = max(weight - whole, 0.0)
+        low, high = 0.0, 0.0
+        for k in range(whole):
+            low += ordered[k]
+            high += ordered[n - 1 - k]
+        if rest > 1e-9:
+            low += rest * ordered[whole]
+            high += rest * ordered[n - 1 - whole]
+        known = count == n
+        lower[i] = low / weight if known else np.nan
+        upper[i] = high / weight if known else np.nan
+
+
+@kernel
+def _median(ordered: FloatArray, count: int) -> float:
+    middle: float = 0.5 * (ordered[(count - 1) // 2] + ordered[count // 2])
+    return middle
+
+
+@kernel
+def _median_deviation(ordered: FloatArray, count: int, middle: float) -> float:
+    """Median of |value - middle| of sorted values.
+
+    Deviations grow outwards on both sides of ``middle``; of the ``wanted`` smallest, ``low`` lie to the left.
+    """
+    right = _place(ordered, count, middle)
+    wanted = count // 2 + 1
+    low, high = max(0, wanted - (count - right)), min(wanted, right)
+    while low < high:
+        taken = (low + high) // 2
+        if middle - ordered[right - 1 - taken] < ordered[right + wanted - 1 - taken] - middle:
+            low = taken + 1
+        else:
+            high = taken
+    left_last = middle - ordered[right - low] if low > 0 else -1.0
+    right_last = ordered[right + wanted - 1 - low] - middle if wanted > low else -1.0
+    largest = max(left_last, right_last)
+    if count % 2:
+        return largest
+    if left_last >= right_last:
+        low, left_last = low - 1, middle - ordered[right - low + 1] if low > 1 else -1.0
+    else:
+        right_last = ordered[right + wanted - 2 - low] - middle if wanted - low > 1 else -1.0
+    return 0.5 * (largest + max(left_last, right_last))
+
+
+@kernel
+def robust_scores(values: FloatArray, start: IntArray, end: IntArray, scale: float, out: FloatArray) -> None:
+    """(newest value - median) / (scale * median absolute deviation) of the finite values of each window.
+
+    NaN where the newest value is not finite, fewer than half of the window's are, or the deviation is zero.
+    """
+    ordered = np.empty(_longest(start, end) + 1)
+    first, last, count = 0, -1, 0
+    for i in range(len(end)):
+        count = _move(values, ordered, count, first, last, start[i], end[i])
+        first, last = start[i], end[i]
+        newest = values[end[i]]
+        out[i] = np.nan
+        if np.isfinite(newest) and 2 * count >= last - first + 1:
+            middle = _median(ordered, count)
+            spread = _median_deviation(ordered, count, middle)
+            if spread > 0.0:
+                out[i] = (newest - middle) / (scale * spread)

@@ -1,0 +1,40 @@
+"""Compiled voting of a whole panel: the side of a line that a price is on, and the tally of votes.
+
+Belongs here: arithmetic on arrays. Does not belong here: what a vote means (``ratings``, ``oscillator_votes``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numba import njit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from quant_assets.features.series import FloatArray
+
+
+def _kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile on first call, keep the machine code on disk, release the interpreter lock while running."""
+    compiled: Callable[..., Any] = njit(cache=True, nogil=True, error_model="numpy")(function)
+    return compiled
+
+
+@_kernel
+def side_of_line(price: FloatArray, line: FloatArray, tie: float, out: FloatArray) -> None:
+    """+1 above the line, -1 below, 0 within ``tie`` of the price, NaN where either is unknown."""
+    for i in range(len(out)):
+        gap, near = price[i] - line[i], tie * abs(price[i])
+        side = 1.0 if gap > near else (-1.0 if gap < -near else 0.0)
+        out[i] = side if gap == gap else np.nan
+
+
+@_kernel
+def tally(votes: FloatArray, total: FloatArray, known: FloatArray) -> None:
+    """Add the votes that exist to ``total`` and their number to ``known``."""
+    for i in range(len(votes)):
+        exists = votes[i] == votes[i]
+        total[i] += votes[i] if exists else 0.0
+        known[i] += 1.0 if exists else 0.0
