@@ -8,7 +8,7 @@ short edge, and the full window is held by the contract gate and the manifest.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
@@ -17,6 +17,8 @@ from partitions.days import day_keys
 
 MAX_MAPPED_DAYS = 60
 MAX_MAPPED_WEEKS = 8
+LastOpenDays = Callable[[dt.date, int], Sequence[dt.date]]
+"""Gives the last n open days strictly before a day, rising: what a session calendar knows."""
 
 
 @dataclass(frozen=True)
@@ -44,24 +46,30 @@ def trailing_days(days: int, first: dt.date) -> Lookback:
     return Lookback(_window(-(days - 1), 0), keys)
 
 
-def days_before_week(days: int, first: dt.date) -> Lookback:
-    """The ``days`` days before Monday W, never W itself; not before ``first``."""
+def days_before_week(days: int, first: dt.date, last_open: LastOpenDays | None = None) -> Lookback:
+    """The ``days`` days before Monday W, never W itself; not before ``first``.
+
+    With ``last_open`` they are open days, and the closed days between them are read too (they are empty).
+    """
 
     def keys(key: str) -> list[str]:
-        last = dt.date.fromisoformat(key) - dt.timedelta(days=1)
-        return day_keys(max(first, last - dt.timedelta(days=days - 1)), last)
+        monday = dt.date.fromisoformat(key)
+        begin = monday - dt.timedelta(days=days) if last_open is None else _as_date(last_open(monday, days)[0])
+        return day_keys(max(first, begin), monday - dt.timedelta(days=1))
 
-    weeks = min(MAX_MAPPED_WEEKS, -(-days // 7))
-    return Lookback(_window(-weeks, -1), keys)
+    weeks = -(-days // 7) if last_open is None else -(-days // 4) + 1
+    return Lookback(_window(-min(MAX_MAPPED_WEEKS, weeks), -1), keys)
 
 
-def last_day_before_week() -> Lookback:
-    """The one day before Monday W: the newest cross-section that a decision for W may see."""
+def last_day_before_week(last_open: LastOpenDays | None = None) -> Lookback:
+    """The one day before Monday W (the last open one): the newest cross-section that a decision for W may see."""
 
     def keys(key: str) -> list[str]:
-        return [(dt.date.fromisoformat(key) - dt.timedelta(days=1)).isoformat()]
+        monday = dt.date.fromisoformat(key)
+        before = monday - dt.timedelta(days=1) if last_open is None else _as_date(last_open(monday, 1)[0])
+        return [before.isoformat()]
 
-    return Lookback(_window(-1, -1), keys)
+    return Lookback(_window(-1 if last_open is None else -2, -1), keys)
 
 
 def days_of_week(days_before: int = 0) -> Lookback:
@@ -90,6 +98,10 @@ def weeks_through(weeks: int, first: dt.date) -> Lookback:
     """Week W itself and the ``weeks`` weeks before it, not before ``first``."""
     before = weeks_before(weeks, first)
     return Lookback(_window(-min(weeks, MAX_MAPPED_WEEKS), 0), lambda key: [*before.keys(key), key])
+
+
+def _as_date(day: dt.date) -> dt.date:
+    return day.date() if isinstance(day, dt.datetime) else day
 
 
 def _window(start_offset: int, end_offset: int) -> dg.TimeWindowPartitionMapping:

@@ -167,7 +167,8 @@ def _rule_counts(verdicts: Sequence[Verdict]) -> dg.TableMetadataValue:
     counted: dict[str, dict[str, Any]] = {}
     for result in (r for v in verdicts for r in v.results):
         row = counted.setdefault(
-            result.rule, {"rule": result.rule, "pass": 0, "warn": 0, "fail": 0, "breaches": 0, "last_message": ""}
+            result.rule,
+            {"rule": result.rule, "pass": 0, "warn": 0, "waived": 0, "fail": 0, "breaches": 0, "last_message": ""},
         )
         row[result.verdict] += 1
         row["breaches"] += result.breaches

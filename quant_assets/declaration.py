@@ -6,7 +6,7 @@ Belongs here: the declarations as data. Does not belong here: running them (``pu
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +17,15 @@ from partitions.mappings import Lookback
 from quant_assets.contracts.verdict import Verdict
 from quant_assets.errors import QuantError
 from quant_assets.keys import asset_name, check_name
+from quant_assets.manifests import InputSlice
+from quant_resources.lakehouse.store import Lakehouse
 from quant_resources.lakehouse.tables import TableSpec
 
 DOCS = "docs/reference/contracts.md"
+Settled = Callable[[Any, Sequence[str]], None]
+"""What is to be done outside once a run's partitions are stored, given its resources and partition keys."""
+Standing = Callable[[Lakehouse, Sequence[str]], Mapping[str, tuple[InputSlice, ...]]]
+"""Further inputs of single partitions that are no assets: decisions of persons, waivers, confirmations of a venue."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,10 @@ class PublishedAsset:
     """Declaration of a published asset.
 
     ``knowable`` gives for a partition key the moment (ISO day, 00:00 UTC) up to which it may know anything.
-    ``side_tables`` are lakehouse tables that the asset writes beside its own, with the same partition keys.
+    ``side_tables`` are lakehouse tables that the asset writes beside its own, with the same partition keys;
+    ``records`` are such tables that are written for withheld partitions too.
+    ``standing`` gives the inputs of single partitions that are no assets. ``settled`` is told, with the resources of
+    the run, once all partitions that a run asked for are published.
     ``chart`` draws a Markdown picture of the newest partition of a batch.
     """
 
@@ -73,6 +82,9 @@ class PublishedAsset:
     kinds: frozenset[str] = frozenset({"python", "deltalake"})
     companions: tuple[Companion, ...] = ()
     side_tables: tuple[TableSpec, ...] = ()
+    records: tuple[TableSpec, ...] = ()
+    standing: Standing | None = None
+    settled: Settled | None = None
     self_dependent: Lookback | None = None
     chart: Callable[[pd.DataFrame], str] | None = None
     report: str = ""
@@ -82,6 +94,10 @@ class PublishedAsset:
     def name(self) -> str:
         """Name of the asset in manifests, messages and the command line."""
         return asset_name(self.key)
+
+    def standing_inputs(self, lakehouse: Lakehouse, keys: Sequence[str]) -> Mapping[str, tuple[InputSlice, ...]]:
+        """Inputs of these partitions that are no assets, as they are now."""
+        return {} if self.standing is None else self.standing(lakehouse, keys)
 
     def check_specs(self) -> list[dg.AssetCheckSpec]:
         """One blocking, partitioned check for each contract level."""

@@ -1,7 +1,5 @@
 """From a declaration and a pure body to a Dagster asset: the same shape for every published asset."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +7,15 @@ from typing import Any
 import dagster as dg
 
 from quant_assets.code_version import code_version
-from quant_assets.config import ConfigBlock
+from quant_assets.config import hash_of
 from quant_assets.declaration import PublishedAsset
 from quant_assets.publishing import Body, publish_partitions
 from quant_resources.lakehouse.tables import TableSpec
 
 LAKEHOUSE = "lakehouse"
 VENUE = "venue"
+CROSS_VENUE = "cross_venue"
+SCREENER = "screener"
 CONTRACT_PAGE = "docs/reference/contracts.md"
 
 
@@ -36,7 +36,7 @@ def build_asset(
     ``config``: the blocks of the profile that the asset depends on, and nothing else, so that a change elsewhere in
     the profile does not make its partitions stale.
     """
-    config_hash = hash_config(config)
+    config_hash = hash_of(*config)
 
     @dg.multi_asset(
         name="__".join(asset.key.path),
@@ -50,12 +50,6 @@ def build_asset(
         yield from publish_partitions(context, context.resources.lakehouse, asset, body, config_hash)
 
     return BuiltAsset(step, asset, config_hash)
-
-
-def hash_config(blocks: Sequence[Any]) -> str:
-    """SHA-256 (first 16 hex digits) of resolved configuration blocks; the place where files lie does not count."""
-    resolved = [b.model_dump(mode="json", exclude={"path"}) if isinstance(b, ConfigBlock) else b for b in blocks]
-    return hashlib.sha256(json.dumps(resolved, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def _specs(asset: PublishedAsset, owner: str) -> list[dg.AssetSpec]:

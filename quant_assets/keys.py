@@ -8,6 +8,7 @@ LISTINGS = dg.AssetKey("listings")
 OHLCV = dg.AssetKey("ohlcv")
 OHLCV_QUARANTINE = dg.AssetKey("ohlcv_quarantine")
 CANDIDATES = dg.AssetKey("candidates")
+SCREENER_SNAPSHOT = dg.AssetKey("screener_snapshot")
 FEATURES_MATRIX = dg.AssetKey("features_matrix")
 RETURNS_MATRIX = dg.AssetKey("returns_matrix")
 

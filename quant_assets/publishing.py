@@ -145,13 +145,18 @@ def publish_partitions(
     ledger = Ledger(lakehouse)
     keys = list(context.partition_keys)
     try:
+        # Taken before the body reads: what is decided meanwhile makes the partition not current, never unnoticed.
+        standing = asset.standing_inputs(lakehouse, keys)
         ready, blocked = _pass_gate(lakehouse, ContractGate(ledger), asset, keys)
         run = PartitionRun(asset, lakehouse, ledger, list(ready), ready, keys, context.resources)
         batch = body(run) if ready else Batch(asset_frame(asset), {})
         verdicts = {**blocked, **_complete_verdicts(asset, batch, list(ready))}
     except QuantError as error:
         raise announcing.failure(asset, str(error), error.exit_code) from error
-    outcomes = _write(context.run.run_id, lakehouse, ledger, asset, batch, verdicts, ready, config_hash)
+    inputs = {k: (*ready.get(k, {}).values(), *standing.get(k, ())) for k in keys}
+    outcomes = _write(context.run.run_id, lakehouse, ledger, asset, batch, verdicts, list(ready), inputs, config_hash)
+    if asset.settled is not None and all(o.published for o in outcomes):
+        asset.settled(context.resources, keys)
     picture = _picture(asset, batch, outcomes)
     yield from announcing.announce(context, asset, keys, outcomes, batch, picture)
 
@@ -230,13 +235,16 @@ def _write(
     asset: PublishedAsset,
     batch: Batch,
     verdicts: dict[str, tuple[Verdict, ...]],
-    ready: dict[str, dict[str, InputSlice]],
+    ready: list[str],
+    inputs: Mapping[str, tuple[InputSlice, ...]],
     config_hash: str,
 ) -> list[Outcome]:
     """Commit the good partitions, then the refused frames, then the manifests; in this order on purpose."""
     good = [k for k, levels in verdicts.items() if all(v.passed for v in levels)]
     for companion in asset.companions:
-        _replace(lakehouse, companion.table, batch.companions.get(companion.table.name), list(ready), {})
+        _replace(lakehouse, companion.table, batch.companions.get(companion.table.name), ready, {})
+    for record in asset.records:
+        _replace(lakehouse, record, batch.sides.get(record.name), ready, dict(asset.scope))
     for side in asset.side_tables:
         _replace(lakehouse, side, batch.sides.get(side.name), good, dict(asset.scope))
     canonical = asset.table.canonical(_rows_of(batch.frame, asset.table, good))
@@ -259,7 +267,7 @@ def _write(
             config_hash=config_hash,
             code_version=code_version(*asset.rooms),
             env_hash=env_hash(),
-            inputs=(*ready.get(key, {}).values(), *own_slice(asset, key, versions)),
+            inputs=(*inputs[key], *own_slice(asset, key, versions)),
             verdicts={v.level: v.to_records() for v in levels},
         )
         outcomes.append(Outcome(manifest, levels, batch.facts.get(key, {})))

@@ -21,6 +21,7 @@ from quant_assets.factory import BuiltAsset, build_asset
 from quant_assets.profiles.model import Profile
 from quant_assets.publishing import PartitionRun, asset_frame
 from quant_assets.report_paths import report_paths
+from quant_assets.sessions import open_keys
 from quant_assets.simulation.book import BookState
 from quant_assets.simulation.config import Costs
 from quant_assets.simulation.rules import pnl_rule
@@ -68,7 +69,8 @@ def realised_asset(
         chart=equity_chart,
         report=_report_of(profile, book_scope),
     )
-    return build_asset(asset, lambda run: _realise(run, asset, costs), [costs], profile.owner)
+    calendar = profile.calendar
+    return build_asset(asset, lambda run: _realise(run, asset, costs, calendar), [costs, calendar], profile.owner)
 
 
 def _report_of(profile: Profile, scope: Mapping[str, str]) -> str:
@@ -78,7 +80,7 @@ def _report_of(profile: Profile, scope: Mapping[str, str]) -> str:
     return str(report_paths(profile, metas[0])[0]) if metas else ""
 
 
-def _realise(run: PartitionRun, asset: PublishedAsset, costs: Costs) -> Batch:
+def _realise(run: PartitionRun, asset: PublishedAsset, costs: Costs, calendar: str) -> Batch:
     """Weeks in order; each starts from the book that the week before left, published earlier or just computed."""
     batch = Batch(asset_frame(asset), {})
     daily: list[pd.DataFrame] = []
@@ -87,7 +89,7 @@ def _realise(run: PartitionRun, asset: PublishedAsset, costs: Costs) -> Batch:
     for key in sorted(run.keys):
         try:
             opening = _opening(run, asset, key, closing)
-            week = _week(run, asset, costs, key, opening)
+            week = _week(run, asset, costs, key, opening, calendar)
         except QuantError as error:
             batch.failures[key] = error
             continue
@@ -118,10 +120,13 @@ def _opening(run: PartitionRun, asset: PublishedAsset, key: str, closing: Mappin
     return None if stored is None else closing_book(stored)
 
 
-def _week(run: PartitionRun, asset: PublishedAsset, costs: Costs, key: str, opening: BookState | None) -> RealisedWeek:
+def _week(
+    run: PartitionRun, asset: PublishedAsset, costs: Costs, key: str, opening: BookState | None, calendar: str
+) -> RealisedWeek:
     weights = run.read_for(asset.inputs[0].name, key).rename(columns={"net_weight": "weight"})
     returns = run.read_for(RETURNS, key)
-    return realise_week(weights, returns, costs, opening, pd.Timestamp(key))
+    days = pd.DatetimeIndex(open_keys(calendar, days_of_week().keys(key)), dtype="datetime64[us]")
+    return realise_week(weights, returns, costs, opening, pd.Timestamp(key), days)
 
 
 def _facts(week: RealisedWeek) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from quant_assets.book_places import book_place
 from quant_assets.code_version import code_version, env_hash
 from quant_assets.errors import EmptyResult
 from quant_assets.manifests import REFUSED, Ledger
+from quant_assets.market.calendars import last_open_days, next_open_days
 from quant_assets.meta.config import MetaConfig
 from quant_assets.profiles.model import Profile
 from quant_assets.reports.attribution import buy_and_hold, equal_weight_universe, inverse_volatility, one_over_n
@@ -88,10 +89,10 @@ def _baselines(
     """What anybody could have held instead, from the same point-in-time universe; and what a young meta lacks of it."""
     first, last = start.strftime("%Y-%m-%d"), end.strftime("%Y-%m-%d")
     returns = lakehouse.read(RETURNS_TABLE, columns=["date", "symbol", "return"], start=first, end=last)
-    before = (start - pd.Timedelta(days=1)).strftime("%Y-%m-%d")
+    before = last_open_days(profile.calendar, start.date(), 1)[0].strftime("%Y-%m-%d")
     pool = lakehouse.read(CANDIDATES_TABLE, columns=["date", "symbol", "passed", "rank"], start=before, end=last)
     pool = pool[pool["passed"]].drop_duplicates(["date", "symbol"])
-    held = pool.assign(date=pool["date"] + pd.Timedelta(days=1))[["date", "symbol"]]
+    held = pool.assign(date=next_open_days(profile.calendar, pool["date"]))[["date", "symbol"]]
     symbol = profile.benchmark or str(pool.sort_values(["date", "rank", "symbol"])["symbol"].iloc[0])
     baselines = {
         "1/N over members": one_over_n(members),
@@ -105,10 +106,10 @@ def _baselines(
 
 
 def _checks(ledger: Ledger) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]:
-    """Counts by rule, the partitions withheld with the rule, and the rules that warned."""
+    """Counts by rule, the partitions withheld with the rule, and the rules that were waived or warned."""
     rows = ledger.latest(columns=["verdicts"])
     days = rows["partition"].dt.strftime("%Y-%m-%d")
-    counts = pd.DataFrame(count_verdicts(zip(rows["asset"], days, rows["verdicts"], strict=True))).assign(waived=0)
+    counts = pd.DataFrame(count_verdicts(zip(rows["asset"], days, rows["verdicts"], strict=True)))
     refused = rows[rows["status"] == REFUSED]
     lines = [
         {"asset": found["asset"], "partition": day, "rule": found["rule"], "reason": found["message"]}
@@ -117,14 +118,17 @@ def _checks(ledger: Ledger) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]
         if found["fail"]
     ]
     withheld = pd.DataFrame(lines, columns=["asset", "partition", "rule", "reason"])
-    warned = counts[counts["warn"] > 0]
-    warnings = tuple(
-        f"{asset}: {rule} on {count} partitions, last {day}: {message}"
-        for asset, rule, count, day, message in warned[["asset", "rule", "warn", "last_breach", "message"]].itertuples(
-            index=False
-        )
+    return counts, withheld, (*_told(counts, "waived", "WAIVED "), *_told(counts, "warn", ""))
+
+
+def _told(counts: pd.DataFrame, verdict: str, prefix: str) -> tuple[str, ...]:
+    """One sentence for each rule that gave this verdict on some partition."""
+    found = counts[counts[verdict] > 0]
+    columns = found[["asset", "rule", verdict, "last_breach", "message"]].itertuples(index=False)
+    return tuple(
+        f"{prefix}{asset}: {rule} on {count} partitions, last {day}: {message}"
+        for asset, rule, count, day, message in columns
     )
-    return counts, withheld, warnings
 
 
 def _point_in_time(venue: Venue) -> Flag:

@@ -26,6 +26,7 @@ from quant_assets.profiles.model import Profile
 from quant_assets.report_paths import report_paths
 from quant_resources.event_log import planned_events_together
 from quant_resources.lakehouse.store import Lakehouse
+from quant_resources.venues.port import Venue
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -55,13 +56,16 @@ class StepReport:
 
 
 class GraphRunner:
-    """Runs assets of one profile on one Dagster instance and one lakehouse."""
+    """Runs assets of one profile on one Dagster instance and one lakehouse, on another venue where one is given."""
 
-    def __init__(self, profile: Profile, instance: dg.DagsterInstance, lakehouse: Lakehouse) -> None:
+    def __init__(
+        self, profile: Profile, instance: dg.DagsterInstance, lakehouse: Lakehouse, venue: Venue | None = None
+    ) -> None:
         self.profile = profile
         self.instance = instance
         self.lakehouse = lakehouse
-        self.defs = build_defs(profile, resource_overrides={"lakehouse": lakehouse})
+        overrides = {"lakehouse": lakehouse, **({} if venue is None else {"venue": venue})}
+        self.defs = build_defs(profile, resource_overrides=overrides)
         self.graph = self.defs.resolve_asset_graph()
         self._assets = [a for a in self.defs.assets or () if isinstance(a, dg.AssetsDefinition)]
         self._built = {built.declaration.key: built for built in build_assets(profile)}
@@ -82,6 +86,13 @@ class GraphRunner:
             return []
         keys = definition.get_partition_keys()
         return [k for k in keys if (first is None or k >= first) and (last is None or k <= last)]
+
+    def not_current(self, name: str, first: str | None, last: str | None) -> list[str]:
+        """Partition keys of one asset within ``first .. last`` that a backfill would materialize."""
+        (key,) = self.ordered([name])
+        keys = self.partition_keys(key, first, last)
+        current = self._current(key, keys)
+        return [k for k in keys if k not in current]
 
     def backfill(
         self,

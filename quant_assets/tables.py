@@ -44,6 +44,7 @@ _BAR = (
     Column("ingested_at", "timestamp", "when the bar was received (UTC)", hashed=False),
     Column("life_start", "date", "first day of the ticker's current life: a re-used ticker is a new asset"),
     Column("adj_factor", "float64", "adjusted price = price x adj_factor (mapped re-denominations)"),
+    Column("repaired_at", "timestamp", "when a repair obtained the bar (UTC), null for any other bar", hashed=False),
 )
 OHLCV_TABLE = TableSpec("ohlcv", _BAR)
 QUARANTINE_TABLE = TableSpec(
@@ -62,10 +63,55 @@ HEALTH_TABLE = TableSpec(
         _DATE,
         _SYMBOL,
         Column("rule", "string", "rule that found it"),
-        Column("state", "string", "toxic, stalled, redenominated, new_identity, gap or no_trading"),
+        Column("state", "string", "toxic, stalled, redenominated, new_identity, gap, missing or no_trading"),
         Column("reason", "string", "what was found"),
     ),
     keys=("symbol", "rule", "state"),
+)
+COVERAGE_TABLE = TableSpec(
+    "coverage",
+    (
+        _DATE,
+        Column("expected", "int64", "markets listed and trading that day, but for those confirmed not to have traded"),
+        Column("received", "int64", "markets of which a row was received"),
+        Column("accepted", "int64", "markets of which a bar was accepted, counted also where the day is withheld"),
+        Column("quarantined", "int64", "rows quarantined"),
+        Column("missing", "string", "JSON list of the expected markets without a complete answer"),
+        Column("failed", "string", "JSON object of the markets whose fetch failed, with reasons"),
+        Column("retention", "float64", "share of the markets of the day before that came again, NaN for a first day"),
+        Column("waived", "string", "ids of the rules that a waiver tolerates this day, comma separated"),
+        Column("attempt", "int64", "number of this attempt at the day", hashed=False),
+        Column("requested", "int64", "markets asked of the venue in the fetch that brought the day", hashed=False),
+        Column("requests", "int64", "requests made in that fetch", hashed=False),
+        Column("seconds", "float64", "duration of that fetch", "s", hashed=False),
+    ),
+    keys=(),
+)
+DECISIONS_TABLE = TableSpec(
+    "quarantine_decisions",
+    (
+        _DATE,
+        _SYMBOL,
+        Column("decision", "string", "release: accept exactly this bar; reject: it stays in quarantine"),
+        Column("rule", "string", "rule that quarantined it"),
+        Column("bar_hash", "string", "content hash of the bar that was decided on"),
+        Column("decided_by", "string", "who decided"),
+        Column("reason", "string", "why"),
+        Column("decided_at", "timestamp", "when it was decided (UTC)"),
+    ),
+    keys=("symbol", "decided_at"),
+)
+REPAIRS_TABLE = TableSpec(
+    "repairs",
+    (
+        _DATE,
+        _SYMBOL,
+        Column("outcome", "string", "repaired, no_trading (the venue confirms that it did not trade) or unanswered"),
+        Column("reason", "string", "what the venue said"),
+        Column("bar_hash", "string", "content hash of the bar that came, '' where none did"),
+        Column("asked_at", "timestamp", "when the venue was asked (UTC)"),
+    ),
+    keys=("symbol", "asked_at"),
 )
 CANDIDATES_TABLE = TableSpec(
     "candidates",
@@ -83,8 +129,26 @@ CANDIDATES_TABLE = TableSpec(
         Column("base", "string", "base asset"),
         Column("quote", "string", "quote asset"),
         Column("rank", "int64", "rank by value traded among the markets that pass, 0 where vetoed"),
+        Column("alternates", "string", "other markets of the base that give way to this one, the most liquid first"),
     ),
     keys=("universe", "symbol"),
+)
+SCREENER_TABLE = TableSpec(
+    "screener_snapshot",
+    (
+        _DATE,
+        _SYMBOL,
+        Column("ticker", "string", "the market as the screener names it"),
+        Column("value_traded", "float64", "value traded as the screener tells it", "quote"),
+        Column("close", "float64", "last price", "quote"),
+        Column("daily_range", "float64", "the screener's daily volatility", "percent"),
+        Column("adx", "float64", "average directional index, 14 days"),
+        Column("rsi", "float64", "relative strength index, 14 days"),
+        Column("recommend_ma", "float64", "rating of the moving averages, -1 to 1"),
+        Column("recommend_other", "float64", "rating of the oscillators, -1 to 1"),
+        Column("recommend_all", "float64", "mean of both ratings, -1 to 1"),
+        Column("taken_at", "timestamp", "when the screener answered (UTC)", hashed=False),
+    ),
 )
 RETURNS_TABLE = TableSpec(
     "returns_matrix",

@@ -10,8 +10,8 @@ from typing import Any
 def count_verdicts(rows: Iterable[tuple[str, str, str]]) -> list[dict[str, Any]]:
     """One record for each asset, level and rule, from (asset, partition, verdicts as the ledger's JSON).
 
-    ``pass``, ``warn`` and ``fail`` count partitions, ``breaches`` sums what the rule counted (rows, symbols);
-    ``last_breach`` and ``message`` are of the newest partition where the rule had something to say.
+    ``pass``, ``warn``, ``fail`` and ``waived`` count partitions, ``breaches`` sums what the rule counted (rows,
+    symbols); ``last_breach`` and ``message`` are of the newest partition where the rule had something to say.
     """
     counted: dict[tuple[str, str, str], dict[str, Any]] = {}
     for asset, partition, verdicts in rows:
@@ -26,5 +26,5 @@ def count_verdicts(rows: Iterable[tuple[str, str, str]]) -> list[dict[str, Any]]
 
 
 def _nothing_yet(asset: str, level: str, rule: str) -> dict[str, Any]:
-    counts = {"pass": 0, "warn": 0, "fail": 0, "breaches": 0}
+    counts = {"pass": 0, "warn": 0, "fail": 0, "waived": 0, "breaches": 0}
     return {"asset": asset, "level": level, "rule": rule, **counts, "last_breach": "", "message": ""}

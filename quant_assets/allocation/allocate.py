@@ -73,16 +73,18 @@ def allocate(
     direction: Direction,
     config: AllocationConfig,
     week: Week,
+    window_days: pd.DatetimeIndex | None = None,
 ) -> AllocationResult:
     """Weigh ``winners`` for week W from the long frame ``returns`` (date, symbol, return; all before W).
 
+    ``window_days``: the open days of the look-back on a session calendar; None where every day is open.
     The order of ``winners`` and of the rows does not matter. Raises EmptyResult without winners, ContractViolation for
     a date >= W, a repeated winner or too few joint observations, QuantError when the cap leaves no portfolio (and
     ``cap_relief`` is ``error``), when the covariance stays ill conditioned, and when an engine does not converge.
     """
     start, side = monday(week), require_direction(direction)
     symbols = _distinct(winners, start)
-    window = returns_window(returns, symbols, start, config.lookback_days)
+    window = returns_window(returns, symbols, start, config.lookback_days if window_days is None else window_days)
     joint = _joint(window, config, start)
     streams = synthetic_longs(window, side)
     invested, status = _investable(len(symbols), config, start)

@@ -19,6 +19,7 @@ from quant_assets.errors import QuantError
 from quant_assets.factory import BuiltAsset, build_asset
 from quant_assets.profiles.model import Profile
 from quant_assets.publishing import PartitionRun, asset_frame
+from quant_assets.sessions import last_open, window_days
 from quant_assets.sleeves.config import SleeveConfig
 from quant_assets.tables import RETURNS_TABLE, SELECTION_TABLE, WEIGHTS_TABLE
 
@@ -31,7 +32,7 @@ def weights_asset(profile: Profile, sleeve: SleeveConfig) -> BuiltAsset:
     """The weights of one sleeve."""
     selection = keys.sleeve_key(sleeve.name, keys.SELECTION)
     scope = {"sleeve": sleeve.name}
-    lookback = days_before_week(sleeve.allocation.lookback_days, profile.start)
+    lookback = days_before_week(sleeve.allocation.lookback_days, profile.start, last_open(profile.calendar))
     asset = PublishedAsset(
         key=keys.sleeve_key(sleeve.name, keys.SLEEVE_WEIGHTS),
         table=WEIGHTS_TABLE,
@@ -60,7 +61,8 @@ def weights_asset(profile: Profile, sleeve: SleeveConfig) -> BuiltAsset:
             chosen = chosen[chosen["week"] == pd.Timestamp(key)]
             try:
                 sampled = number % GAP_SAMPLE == 0
-                frame, verdict, facts = _week(run.read_for(RETURNS, key), chosen, sleeve, key, sampled)
+                reach = window_days(profile.calendar, key, sleeve.allocation.lookback_days)
+                frame, verdict, facts = _week(run.read_for(RETURNS, key), chosen, sleeve, key, sampled, reach)
             except QuantError as error:
                 batch.failures[key] = error
                 continue
@@ -71,11 +73,17 @@ def weights_asset(profile: Profile, sleeve: SleeveConfig) -> BuiltAsset:
             batch.frame.insert(0, "sleeve", sleeve.name)
         return batch
 
-    return build_asset(asset, body, [sleeve.direction, sleeve.allocation, sleeve.selection.on_empty], profile.owner)
+    config = [sleeve.direction, sleeve.allocation, sleeve.selection.on_empty, profile.calendar]
+    return build_asset(asset, body, config, profile.owner)
 
 
 def _week(
-    returns: pd.DataFrame, chosen: pd.DataFrame, sleeve: SleeveConfig, key: str, sampled: bool
+    returns: pd.DataFrame,
+    chosen: pd.DataFrame,
+    sleeve: SleeveConfig,
+    key: str,
+    sampled: bool,
+    reach: pd.DatetimeIndex | None,
 ) -> tuple[pd.DataFrame, Verdict, dict[str, Any]]:
     """Weights of one week with their verdict; a declared cash week has weights of zero."""
     week, config = pd.Timestamp(key), sleeve.allocation
@@ -89,7 +97,7 @@ def _week(
     if (chosen["status"] == "cash").all():
         frame = cash_frame(list(chosen["symbol"]), sleeve.direction, config, week)
         return frame, weights_verdict(frame, returns, pd.DataFrame(), None, newest, **shared), {"status": "cash"}
-    result = allocate(returns, list(chosen.loc[chosen["winner"], "symbol"]), sleeve.direction, config, week)
+    result = allocate(returns, list(chosen.loc[chosen["winner"], "symbol"]), sleeve.direction, config, week, reach)
     gap = _sampled_gap(result, config.engine, config.cap) if sampled else None
     verdict = weights_verdict(
         result.frame, returns, result.streams, result.diagnostics, newest, **shared, sampled_gap=gap

@@ -21,6 +21,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+universe_app = typer.Typer(help="Universes: list them, print every rule of one, explain a day or a market of it.")
+app.add_typer(universe_app, name="universe", no_args_is_help=True)
+import_app = typer.Typer(help="Bring existing history into the lakehouse through the same contracts.")
+app.add_typer(import_app, name="import", no_args_is_help=True)
+quarantine_app = typer.Typer(help="Rejected bars: list them, release or reject single ones; every decision is kept.")
+app.add_typer(quarantine_app, name="quarantine", no_args_is_help=True)
 P = ParamSpec("P")
 
 Json = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON on standard output.")]
@@ -31,7 +37,13 @@ Select = Annotated[
     list[str] | None, typer.Option("--select", "-s", help="Asset or group; add + for all downstream; repeatable.")
 ]
 From = Annotated[str | None, typer.Option("--from", help="First day, YYYY-MM-DD.")]
+UniverseName = Annotated[str, typer.Argument(help="A universe of the profile, or a shipped one.")]
 To = Annotated[str | None, typer.Option("--to", help="Last day, YYYY-MM-DD.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
+Symbol = Annotated[str, typer.Argument(help="Market, VENUE:BASE/QUOTE[:SETTLE].")]
+Day = Annotated[str, typer.Argument(help="Day of the bar, YYYY-MM-DD.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the decision.")]
+By = Annotated[str | None, typer.Option("--by", help="Who decides (else the user of this machine).")]
 
 
 def _explained(command: Callable[P, int]) -> Callable[P, None]:
@@ -90,6 +102,88 @@ def backfill(
     from quant_assets.cli import materializing
 
     return materializing.backfill(select or [], first, last, profile, force, as_json)
+
+
+@app.command()
+@_explained
+def ingest(
+    first: From = None,
+    last: To = None,
+    symbols: Annotated[
+        list[str] | None,
+        typer.Option("--symbols", help="Fetch only these anew, over days ingested before; repeatable."),
+    ] = None,
+    profile: ProfileName = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> int:
+    """Bring in listings and bars of every day that is not current, and name what is missing."""
+    from quant_assets.cli import ingesting
+
+    return ingesting.ingest(first, last, symbols or [], profile, dry_run, as_json)
+
+
+@app.command()
+@_explained
+def repair(
+    first: From = None,
+    last: To = None,
+    max_symbols: Annotated[int, typer.Option(min=1, help="Most markets asked for.")] = 50,
+    max_days: Annotated[int, typer.Option(min=1, help="Most days asked for, the newest first.")] = 31,
+    profile: ProfileName = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> int:
+    """Ask the venue again for exactly the bars that are missing; nothing is interpolated."""
+    from quant_assets.cli import ingesting
+
+    return ingesting.repair(first, last, max_symbols, max_days, profile, dry_run, as_json)
+
+
+@app.command()
+@_explained
+def audit(first: From = None, last: To = None, profile: ProfileName = None, as_json: Json = False) -> int:
+    """Show everything known about stored bars; exit code 3 where an ERROR stands."""
+    from quant_assets.cli import auditing
+
+    return auditing.audit(first, last, profile, as_json)
+
+
+@quarantine_app.command("list")
+@_explained
+def quarantine_list(
+    rule: Annotated[str | None, typer.Option("--rule", help="Only rows under this rule.")] = None,
+    symbol: Annotated[str | None, typer.Option("--symbol", help="Only rows of this market.")] = None,
+    first: From = None,
+    last: To = None,
+    as_json: Json = False,
+) -> int:
+    """List rejected bars with rule, reason and decision."""
+    from quant_assets.cli import quarantining
+
+    return quarantining.listing(rule, symbol, first, last, as_json)
+
+
+@quarantine_app.command("release")
+@_explained
+def quarantine_release(
+    symbol: Symbol, day: Day, reason: Reason, by: By = None, dry_run: DryRun = False, as_json: Json = False
+) -> int:
+    """Decide that exactly this bar is to be accepted when its day is judged again."""
+    from quant_assets.cli import quarantining
+
+    return quarantining.decide("release", symbol, day, reason, by, dry_run, as_json)
+
+
+@quarantine_app.command("reject")
+@_explained
+def quarantine_reject(
+    symbol: Symbol, day: Day, reason: Reason, by: By = None, dry_run: DryRun = False, as_json: Json = False
+) -> int:
+    """Confirm that this bar stays in quarantine; takes an earlier release back."""
+    from quant_assets.cli import quarantining
+
+    return quarantining.decide("reject", symbol, day, reason, by, dry_run, as_json)
 
 
 @app.command()
@@ -178,6 +272,62 @@ def maintain(
     from quant_assets.cli import inspecting
 
     return inspecting.maintain(retention_hours, as_json)
+
+
+@universe_app.command("list")
+@_explained
+def universe_list(profile: ProfileName = None, as_json: Json = False) -> int:
+    """List the universes of the profile and those shipped with the package."""
+    from quant_assets.cli import universes
+
+    return universes.list_universes(profile, as_json)
+
+
+@universe_app.command("show")
+@_explained
+def universe_show(name: UniverseName, profile: ProfileName = None, as_json: Json = False) -> int:
+    """Print every rule of a universe and which layer states it; nothing else decides."""
+    from quant_assets.cli import universes
+
+    return universes.show(name, profile, as_json)
+
+
+@universe_app.command("explain")
+@_explained
+def universe_explain(
+    name: UniverseName,
+    date: Annotated[str, typer.Option("--date", help="Day, YYYY-MM-DD.")],
+    symbol: Annotated[str | None, typer.Option("--symbol", help="One market, VENUE:BASE/QUOTE[:SETTLE].")] = None,
+    profile: ProfileName = None,
+    as_json: Json = False,
+) -> int:
+    """Say why markets are in or out of a universe on a day, from published bars; exit code 4 for an empty pool."""
+    from quant_assets.cli import universes
+
+    return universes.explain(name, date, symbol, profile, as_json)
+
+
+@import_app.command("bars")
+@_explained
+def import_bars(
+    path: Annotated[Path, typer.Argument(help="A CSV, Parquet or feather file, or a folder of them.")],
+    venue: Annotated[str, typer.Option(help="Venue prefix for symbols that have none.")] = "FILES",
+    quote: Annotated[str, typer.Option(help="Quote currency of plain tickers.")] = "USD",
+    symbol: Annotated[str | None, typer.Option(help="BASE/QUOTE of a file that does not say it.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="Folder for the bars (else imports/ by the lakehouse).")
+    ] = None,
+    calendar: Annotated[str, typer.Option(help="24/7, or an exchange's code such as XNYS.")] = "24/7",
+    profile: Annotated[str | None, typer.Option("--profile", help="Judge by the bar rules of this profile.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite published bars of another source.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Recognise and judge; write nothing.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Import bars of other tools (ccxt, Binance, freqtrade, Yahoo): recognised, stated, judged, published."""
+    from quant_assets.cli import importing
+
+    options = importing.ImportOptions(venue, quote, symbol, to, calendar, profile, force, dry_run, as_json)
+    return importing.import_bars(path, options)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -38,6 +38,8 @@ class RuleResult:
     breaches: int
     message: str
     offenders: tuple[Mapping[str, Any], ...] = ()
+    waiver: str = ""
+    """Why a person tolerates this breach of an ERROR rule, and until when; '' where nobody does."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "passed", bool(self.passed))
@@ -46,7 +48,8 @@ class RuleResult:
         object.__setattr__(self, "offenders", tuple(self.offenders[:MAX_OFFENDERS]))
 
     def to_record(self) -> dict[str, Any]:
-        """Flat record for tables and JSON: rule, verdict (pass, warn, fail), severity, counts, message, offenders."""
+        """Flat record for tables and JSON: rule, verdict, severity, counts, message, offenders, a waiver if any."""
+        waived = {"waiver": self.waiver} if self.verdict == "waived" else {}
         return {
             "rule": self.rule,
             "verdict": self.verdict,
@@ -55,13 +58,16 @@ class RuleResult:
             "breaches": self.breaches,
             "message": self.message,
             "offenders": [dict(o) for o in self.offenders],
+            **waived,
         }
 
     @property
     def verdict(self) -> str:
-        """``pass``, ``warn`` (a WARN rule broken) or ``fail`` (an ERROR rule broken)."""
+        """``pass``, ``warn`` (a WARN rule broken), ``fail`` (an ERROR rule broken) or ``waived`` (one that may be)."""
         if self.passed:
             return "pass"
+        if self.waiver and self.severity is Severity.ERROR:
+            return "waived"
         return "fail" if self.severity is Severity.ERROR else "warn"
 
 
@@ -84,8 +90,8 @@ class Verdict:
 
     @property
     def warnings(self) -> tuple[RuleResult, ...]:
-        """The broken WARN rules."""
-        return tuple(r for r in self.results if r.verdict == "warn")
+        """The broken WARN rules, and the broken ERROR rules that are waived."""
+        return tuple(r for r in self.results if r.verdict in ("warn", "waived"))
 
     def summary(self) -> str:
         """One line: the broken rules with their messages, or how many rules passed."""

@@ -17,6 +17,13 @@ class MarketRules(ConfigBlock):
 
     coverage_error: float = Field(default=0.90, ge=0.0, le=1.0)
     coverage_warn: float = Field(default=0.98, ge=0.0, le=1.0)
+    retention_error: float = Field(default=0.90, ge=0.0, le=1.0)
+    """L0.RETENTION withholds a day on which a smaller share of the markets of the day before came again."""
+    retention_leaving: float = Field(default=0.25, ge=0.0, le=1.0)
+    """Largest share of markets that may leave the listings from one day to the next; beyond it the change of the
+    listings is not believed, and those markets count as lost."""
+    retention_few: int = Field(default=5, ge=0)
+    """So many markets may leave the listings in one day whatever their share is."""
     bad_ohlc_share: float = Field(default=0.01, ge=0.0, le=1.0)
     bad_ohlc_free_rows: int = Field(default=0, ge=0)
     """So many malformed bars never withhold a day, however small the market is."""

@@ -53,10 +53,14 @@ def judge_health(
     lives: Lives,
     history: pd.DataFrame,
     refused: list[str],
-    failed: list[tuple[int, str]],
+    failed: list[tuple[int, str, str]],
     rules: MarketRules,
+    repeated: Bools,
 ) -> HealthFindings:
-    """Return the findings of L1. `judged` marks rows that L0 let pass on days it did not refuse."""
+    """Return the findings of L1. `judged` marks rows that L0 let pass on days it did not refuse.
+
+    `repeated` marks days whose bars are those of the day before.
+    """
     notes = _Notes(len(table))
     accepted = judged & (lives.outcome < 0)
     _note_events(table, lives, notes)
@@ -67,7 +71,7 @@ def judge_health(
     _note_absent(table, refused, failed, notes)
     checked = table.per_day(judged)
     results = {rule: _results(table, rule, checked, refused, notes) for rule in L1_BAR_RULES if rule != FRESH}
-    results[FRESH] = _fresh(table, accepted, refused)
+    results[FRESH] = _fresh(table, accepted, refused, repeated)
     withheld = np.flatnonzero(lives.outcome >= 0).tolist()
     row_reason = {row: notes.reason(LIFE_RULES[lives.outcome[row]])[row] for row in withheld}
     return HealthFindings(results, _health_frame(table, notes), row_reason)
@@ -114,12 +118,15 @@ def _note_gaps(
         _note(table, notes, int(sequence.row[places[k]]), GAP, "gap", reason)
 
 
-def _note_absent(table: BarTable, refused: list[str], failed: list[tuple[int, str]], notes: _Notes) -> None:
-    """Record expected markets without a bar; a refused day says nothing about its markets."""
-    for position, symbol in failed:
+def _note_absent(table: BarTable, refused: list[str], failed: list[tuple[int, str, str]], notes: _Notes) -> None:
+    """Record expected markets without a bar; a refused day says nothing about its markets.
+
+    Whether they did not trade is for the venue to confirm: that is what a repair asks.
+    """
+    for position, symbol, why in failed:
         if not refused[position]:
             day = int(table.calendar.days[position])
-            notes.health.append((day, symbol, GAP, "no_trading", "listed and active, but no bar was received"))
+            notes.health.append((day, symbol, GAP, "missing", f"listed and active: {why}"))
 
 
 _TOLD = {
@@ -150,18 +157,20 @@ def _unjudged(result: RuleResult, refusal: str) -> RuleResult:
     return RuleResult(result.rule, True, result.severity, 0, 0, f"not evaluated: the day is withheld by {refusal}")
 
 
-def _fresh(table: BarTable, accepted: Bools, refused: list[str]) -> list[RuleResult]:
+def _fresh(table: BarTable, accepted: Bools, refused: list[str], repeated: Bools) -> list[RuleResult]:
     """Return L1.FRESH: the day's newest usable bar is the day's own; a closed day has none."""
     received, usable = table.per_day(), table.per_day(accepted)
     closed = table.calendar.is_closed
     withheld = np.array([bool(r) for r in refused])
-    stale = np.where(closed, received > 0, (received == 0) | (~withheld & (usable == 0)))
+    stale = np.where(closed, received > 0, (received == 0) | (~withheld & (usable == 0)) | repeated)
     stamps = table.calendar.stamps
 
     def told(day: int) -> str:
         name = stamps[day].date()
         if closed[day]:
             return f"{received[day]} bar(s) are dated {name}, a closed session; correct the source or the calendar"
+        if repeated[day]:
+            return f"the bars dated {name} repeat those of the day before ({received[day]} received); fetch it again"
         return f"no usable bar is dated {name} ({received[day]} received): the newest bar is stale; fetch the day again"
 
     def who(day: int) -> Offenders:

@@ -15,9 +15,12 @@ import pandas as pd
 
 from quant_assets.contracts.verdict import RuleResult, Verdict
 from quant_assets.market.config import IdentityMap, MarketRules, Redenomination
+from quant_assets.market.coverage import symbols_before
+from quant_assets.market.decisions import Circumstances, released_identities
 from quant_assets.market.health_rules import FRESH, L1_BAR_RULES, HealthFindings, judge_health
 from quant_assets.market.identity import LIFE_RULES, NONE, Declared, Lives, follow_lives
 from quant_assets.market.raw_rules import L0_RULES, ROW_RULES, RawFindings, conservation, judge_raw
+from quant_assets.market.repeats import repeated_days
 from quant_assets.market.schema import OHLCV_COLUMNS, QUARANTINE_COLUMNS
 from quant_assets.market.table import BarTable, Bools, Calendar, read_bars, to_stamps
 
@@ -56,6 +59,7 @@ def judge_bars(
     days: Days,
     earlier_quarantine: pd.DataFrame,
     closed_days: Days = (),
+    around: Circumstances = Circumstances(),  # noqa: B008  # frozen
 ) -> BarJudgement:
     """Return the judgement of the raw bars of `days`.
 
@@ -63,15 +67,18 @@ def judge_bars(
     first day: the last `rules.history_days` + 1 open days, and the last bar of every symbol. `earlier_quarantine`:
     quarantined rows before the first day, at least those after each symbol's last accepted bar. `expected`: date,
     symbol of the markets listed and active on each day. `closed_days`: days without a session, past ones included.
+    `around`: failed fetches, waivers and released bars.
     Raises UsageError for rows outside `days`, a history that reaches into them, or a map that contradicts stored bars.
     """
     table = read_bars(received, Calendar.of(days, closed_days))
-    raw = judge_raw(table, expected, rules)
-    refused = _refusals(table, raw)
+    raw = judge_raw(table, expected, rules, around, symbols_before(history, earlier_quarantine))
+    repeated = repeated_days(table, history, earlier_quarantine)
+    refused = _refusals(table, raw, repeated)
     standing = np.array([not r for r in refused])[table.position] if len(table) else np.zeros(0, dtype=bool)
     judged = (raw.row_rule < 0) & standing
-    lives = follow_lives(table, judged, history, earlier_quarantine, rules, Declared.of(redenominations, identities))
-    findings = judge_health(table, judged, lives, history, refused, raw.failed, rules)
+    same = (*identities, *released_identities(table, around.releases, identities))
+    lives = follow_lives(table, judged, history, earlier_quarantine, rules, Declared.of(redenominations, same))
+    findings = judge_health(table, judged, lives, history, refused, raw.failed, rules, repeated)
     accepted = judged & (lives.outcome < 0)
     kept = _stored(table, accepted, lives)
     dropped = _quarantined(table, ~accepted, lives, raw, findings, refused)
@@ -81,9 +88,9 @@ def judge_bars(
     return BarJudgement(kept, dropped, findings.health, _verdicts(table, results, findings.results))
 
 
-def _refusals(table: BarTable, raw: RawFindings) -> list[str]:
+def _refusals(table: BarTable, raw: RawFindings, repeated: Bools) -> list[str]:
     """Return for each day the ERROR rules that refuse it before its bars are looked at one by one."""
-    stray = table.calendar.is_closed & (table.per_day() > 0)
+    stray = (table.calendar.is_closed & (table.per_day() > 0)) | repeated
     return [", ".join(filter(None, (why, FRESH if stray[d] else ""))) for d, why in enumerate(raw.refused)]
 
 

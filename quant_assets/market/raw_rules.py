@@ -6,6 +6,7 @@ under the first rule of `ROW_RULES` that it breaks; a day that breaks an ERROR r
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,14 +14,27 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from quant_assets.contracts.verdict import RuleResult
-from quant_assets.errors import UsageError
 from quant_assets.market.config import MarketRules
+from quant_assets.market.coverage import (
+    COVERAGE,
+    RETENTION,
+    Turnout,
+    absent_rows,
+    count_turnout,
+    judge_coverage,
+    retention_result,
+)
+from quant_assets.market.decisions import ROW_RELEASES, Circumstances, released_rows
 from quant_assets.market.schema import NUMBER_COLUMNS
-from quant_assets.market.table import MICROS_PER_DAY, BarTable, Bools, Ints, Reasons, day_numbers
-from quant_assets.market.tally import day_results, named_offenders, row_offenders
+from quant_assets.market.table import MICROS_PER_DAY, BarTable, Bools, Ints, Reasons
+from quant_assets.market.tally import day_results, row_offenders
+from quant_assets.market.waivers import waived_results
 
 ROW_RULES = ("L0.SCHEMA", "L0.SYMBOL", "L0.CLOSED", "L0.KEY", "L0.OHLC", "L0.VOLUME")
-L0_RULES = (*ROW_RULES, "L0.COVERAGE", "L0.CONSERVE")
+L0_RULES = (*ROW_RULES, COVERAGE, RETENTION, "L0.CONSERVE")
+PRICE_ROUNDING = 1e-12
+"""Relative rounding allowed between prices of one bar: a source that multiplies prices rounds each by itself."""
+_ASSET = "ohlcv"
 
 
 @dataclass(frozen=True)
@@ -28,20 +42,31 @@ class RawFindings:
     """What L0 found: for each row the breached rule and why; for each day the results.
 
     `row_rule` is an index into `ROW_RULES`, -1 for none. `refused` names for each day the ERROR rules it breaks ('' for
-    none). `failed` lists (day position, symbol) of expected markets without a bar.
+    none). `failed` lists (day position, symbol, reason) of expected markets without a complete answer.
     """
 
     row_rule: NDArray[np.int8]
     row_reason: Reasons
     refused: list[str]
     results: dict[str, list[RuleResult]]
-    failed: list[tuple[int, str]]
+    failed: list[tuple[int, str, str]]
 
 
-def judge_raw(table: BarTable, expected: pd.DataFrame, rules: MarketRules) -> RawFindings:
-    """Return the findings of L0, all rules but L0.CONSERVE, on every day of the table."""
+def judge_raw(
+    table: BarTable,
+    expected: pd.DataFrame,
+    rules: MarketRules,
+    around: Circumstances = Circumstances(),  # noqa: B008  # frozen
+    before: Collection[str] = (),
+) -> RawFindings:
+    """Return the findings of L0, all rules but L0.CONSERVE, on every day of the table.
+
+    `before`: symbols of the newest earlier day that was published, for L0.RETENTION.
+    """
     conflict = np.zeros(len(table), dtype=bool)
     masks = _row_masks(table, rules, conflict)
+    for rule in ROW_RELEASES:
+        masks[rule] &= ~released_rows(table, around.releases, rule)
     row_rule = np.full(len(table), -1, dtype=np.int8)
     for index in reversed(range(len(ROW_RULES))):
         row_rule[masks[ROW_RULES[index]]] = index
@@ -59,10 +84,40 @@ def judge_raw(table: BarTable, expected: pd.DataFrame, rules: MarketRules) -> Ra
             error = (breaches > rules.bad_ohlc_free_rows) & (breaches > rules.bad_ohlc_share * received)
         refusals[rule] = error
         results[rule] = _row_results(table, rule, received, breaches, masks[rule], reason[rule], error)
-    results["L0.COVERAGE"], refusals["L0.COVERAGE"], failed = _coverage(table, expected, rules)
+    turnout = count_turnout(table, expected, around.failed, before)
+    days = [stamp.date() for stamp in table.calendar.stamps]
+    results[COVERAGE] = waived_results(judge_coverage(table, turnout, rules), days, around.waivers, _ASSET)
+    refusals[COVERAGE] = np.array([r.verdict == "fail" for r in results[COVERAGE]])
+    others = np.any([bad for bad in refusals.values() if bad is not None], axis=0)
+    results[RETENTION], refusals[RETENTION] = _retention(table, turnout, others, rules, around, before)
     refused = [", ".join(r for r, bad in refusals.items() if bad is not None and bad[d]) for d in range(len(received))]
     row_reason = {row: reason[ROW_RULES[row_rule[row]]][row] for row in np.flatnonzero(row_rule >= 0).tolist()}
-    return RawFindings(row_rule, row_reason, refused, results, failed)
+    return RawFindings(row_rule, row_reason, refused, results, absent_rows(turnout))
+
+
+def _retention(
+    table: BarTable,
+    turnout: Turnout,
+    refused: Bools,
+    rules: MarketRules,
+    around: Circumstances,
+    before: Collection[str],
+) -> tuple[list[RuleResult], Bools]:
+    """Return L0.RETENTION of each day and which days it refuses: each day against the newest one not refused.
+
+    `refused`: days that other rules refuse. A closed day is compared with nothing, and nothing with it.
+    """
+    known = np.isin(turnout.names, list(before)) if before else None
+    results, own = [], np.zeros(len(refused), dtype=bool)
+    for day, stamp in enumerate(table.calendar.stamps):
+        closed = bool(table.calendar.is_closed[day])
+        result = retention_result(stamp, turnout, day, None if closed else known, rules)
+        result = waived_results([result], [stamp.date()], around.waivers, _ASSET)[0]
+        own[day] = result.verdict == "fail"
+        results.append(result)
+        if not (closed or refused[day] or own[day]) and turnout.came[day].any():
+            known = turnout.came[day]
+    return results, own
 
 
 def conservation(received: Ints, accepted: Ints, quarantined: Ints, stamps: list[pd.Timestamp]) -> list[RuleResult]:
@@ -117,7 +172,8 @@ def _bad_prices(table: BarTable) -> Bools:
     o, h, low, c = (table.numbers[name] for name in ("open", "high", "low", "close"))
     finite = np.isfinite(o) & np.isfinite(h) & np.isfinite(low) & np.isfinite(c)
     with np.errstate(invalid="ignore"):
-        ordered = (low > 0) & (low <= o) & (low <= c) & (o <= h) & (c <= h)
+        top, bottom = np.maximum(o, c) * (1 - PRICE_ROUNDING), np.minimum(o, c) * (1 + PRICE_ROUNDING)
+        ordered = (low > 0) & (low <= bottom) & (top <= h)
     return ~(finite & ordered)
 
 
@@ -186,56 +242,3 @@ def _row_results(
         rule, received, breaches, clean="no row breaks it", broken=told, error=error,
         offenders=row_offenders(table, mask, reasons),
     )  # fmt: skip
-
-
-def _coverage(
-    table: BarTable, expected: pd.DataFrame, rules: MarketRules
-) -> tuple[list[RuleResult], Bools, list[tuple[int, str]]]:
-    """Return L0.COVERAGE, which days it refuses, and the expected markets that did not come."""
-    names, wanted = _expected_grid(table, expected)
-    here = pd.Index(names).get_indexer(pd.Index(table.names)) if len(table.names) else np.zeros(0, dtype=np.int64)
-    came = np.zeros_like(wanted)
-    column = here[table.codes] if len(table) else np.zeros(0, dtype=np.int64)
-    known = column >= 0
-    came[table.position[known], column[known]] = True
-    missing = wanted & ~came
-    asked, lost = wanted.sum(axis=1).astype(np.int64), missing.sum(axis=1).astype(np.int64)
-    share = 1.0 - lost / np.maximum(asked, 1)
-    refused, below = share < rules.coverage_error, share < rules.coverage_warn
-    stamps = table.calendar.stamps
-
-    def told(day: int) -> str:
-        floor = rules.coverage_error if refused[day] else rules.coverage_warn
-        if not below[day]:
-            return f"{asked[day] - lost[day]} of {asked[day]} expected symbols received ({share[day]:.2%})"
-        return (
-            f"{asked[day] - lost[day]} of {asked[day]} expected symbols received ({share[day]:.2%}, floor "
-            f"{floor:.0%}); "
-            "fetch the day again, or look at the failed symbols"
-        )
-
-    def who(day: int) -> list[str]:
-        return [str(names[k]) for k in np.flatnonzero(missing[day])]
-
-    results = day_results(
-        "L0.COVERAGE", asked, lost, clean="expected symbols were received", broken=told, tolerated=~below,
-        error=refused,
-        offenders=lambda day: named_offenders(who(day), stamps[day].date().isoformat(), "no bar received"),
-    )  # fmt: skip
-    days, columns = np.nonzero(missing)
-    return results, refused, [(int(d), str(names[k])) for d, k in zip(days, columns, strict=True)]
-
-
-def _expected_grid(table: BarTable, expected: pd.DataFrame) -> tuple[NDArray[np.object_], Bools]:
-    """Return the expected names, sorted, and a days x names grid of what was expected when."""
-    if not {"date", "symbol"} <= set(expected.columns):
-        raise UsageError(f"expected markets need the columns date and symbol; found {list(map(str, expected.columns))}")
-    raw, uniques = pd.factorize(expected["symbol"])
-    names = np.sort(np.asarray(uniques, dtype=object))
-    rank = pd.Index(names).get_indexer(pd.Index(uniques)) if len(names) else np.zeros(0, dtype=np.int64)
-    days = day_numbers(expected["date"])
-    position = np.minimum(table.calendar.positions(days), len(table.calendar.days) - 1)
-    wanted = np.zeros((len(table.calendar.days), len(names)), dtype=bool)
-    judged = table.calendar.days[position] == days
-    wanted[position[judged], rank[raw[judged]]] = True
-    return names, wanted

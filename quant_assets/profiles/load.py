@@ -10,10 +10,12 @@ from pydantic import ValidationError
 
 from quant_assets.errors import UsageError
 from quant_assets.profiles.model import Profile
+from quant_assets.profiles.universes import resolve_profile_universes
 
 PROFILE_VARIABLE = "QUANT_PROFILE"
 DEFAULT_PROFILE = "demo"
 SHIPPED = Path(__file__).parent
+VENUE_PATHS = ("path", "cache", "staging")
 
 
 def shipped_profiles() -> list[str]:
@@ -28,16 +30,31 @@ def load_profile(name_or_path: str | None = None) -> Profile:
     """
     chosen = name_or_path or os.environ.get(PROFILE_VARIABLE) or DEFAULT_PROFILE
     path = _locate(chosen)
+    content = _read(path)
+    try:
+        complete = resolve_profile_universes(_absolute_paths(content, path.parent))
+    except UsageError as error:
+        raise UsageError(f"profile {path}: {error}") from error
+    try:
+        return Profile.model_validate(complete)
+    except ValidationError as error:
+        raise UsageError(f"profile {path}: {_explain(error)}") from error
+
+
+def profile_universe_entries(name_or_path: str | None = None) -> object:
+    """The profile's `universes:` as written, before inheritance; None where it states none. Raises ``UsageError``."""
+    chosen = name_or_path or os.environ.get(PROFILE_VARIABLE) or DEFAULT_PROFILE
+    return _read(_locate(chosen)).get("universes")
+
+
+def _read(path: Path) -> dict[str, object]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"profile {path}: cannot be read as YAML: {error}") from error
     if not isinstance(content, dict):
         raise UsageError(f"profile {path}: expected a mapping of settings, received {type(content).__name__}")
-    try:
-        return Profile.model_validate(_absolute_paths(content, path.parent))
-    except ValidationError as error:
-        raise UsageError(f"profile {path}: {_explain(error)}") from error
+    return content
 
 
 def _locate(chosen: str) -> Path:
@@ -52,12 +69,13 @@ def _locate(chosen: str) -> Path:
 
 
 def _absolute_paths(content: dict[str, object], folder: Path) -> dict[str, object]:
-    """A relative venue path is relative to the profile file, not to wherever the command runs."""
+    """A relative path of the venue is relative to the profile file, not to wherever the command runs."""
     venue = content.get("venue")
-    if isinstance(venue, dict) and isinstance(venue.get("path"), str):
-        path = Path(os.path.expandvars(venue["path"]))
-        return {**content, "venue": {**venue, "path": str(path if path.is_absolute() else (folder / path).resolve())}}
-    return content
+    if not isinstance(venue, dict):
+        return content
+    stated = {key: venue[key] for key in VENUE_PATHS if isinstance(venue.get(key), str)}
+    resolved = {key: str((folder / os.path.expandvars(path)).resolve()) for key, path in stated.items()}
+    return {**content, "venue": {**venue, **resolved}}
 
 
 def _explain(error: ValidationError) -> str:

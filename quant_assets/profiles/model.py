@@ -7,23 +7,34 @@ Does not belong here: defaults of a room (they live in its own ``config.py``).
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import json
 from functools import cached_property
 from typing import Self
 
 from pydantic import Field, model_validator
 
-from quant_assets.config import ConfigBlock
+from quant_assets.config import ConfigBlock, hash_of
+from quant_assets.errors import UsageError
 from quant_assets.features.config import FeaturesConfig
+from quant_assets.market.calendars import ALWAYS_OPEN, require_annualisation, require_calendar
 from quant_assets.market.config import IdentityMap, MarketRules, Redenomination
+from quant_assets.market.cross_source import CrossSource
+from quant_assets.market.waivers import Waiver
 from quant_assets.meta.config import MetaConfig, nesting_depth
 from quant_assets.simulation.config import Costs
 from quant_assets.sleeves.config import SleeveConfig
 from quant_assets.universe.config import Universe
+from quant_resources.alerts import AlertsConfig
+from quant_resources.screener import ScreenerConfig
 from quant_resources.venues.config import SampleVenueConfig, VenueConfig
 
 DATE_FORMAT = "%Y-%m-%d"
+
+
+class CrossCheck(ConfigBlock):
+    """A second source of bars that the first one is compared with; it never replaces a bar."""
+
+    venue: VenueConfig
+    rules: CrossSource = CrossSource()
 
 
 class Profile(ConfigBlock):
@@ -40,16 +51,24 @@ class Profile(ConfigBlock):
     first_week: dt.date
     end: dt.date | None = None
     annualisation: int = Field(365, ge=1, le=366)
+    calendar: str = ALWAYS_OPEN
+    """Days on which the market is open: `24/7`, or an exchange's code such as XNYS. A closed day is a recorded, empty
+    partition; `annualisation` must then be the exchange's sessions a year, within 5 %."""
     venue: VenueConfig
     market: MarketRules = MarketRules()
+    cross_check: CrossCheck | None = None
     redenominations: tuple[Redenomination, ...] = ()
     identities: tuple[IdentityMap, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
     universes: tuple[Universe, ...] = Field(min_length=1)
     features: FeaturesConfig = FeaturesConfig()
     costs: Costs
     benchmark: str | None = None
     sleeves: tuple[SleeveConfig, ...] = ()
     metas: tuple[MetaConfig, ...] = ()
+    alerts: AlertsConfig = AlertsConfig()
+    screener: ScreenerConfig | None = None
+    """Opt-in: the asset `screener_snapshot` exists where this block does; `{}` takes its defaults."""
 
     @model_validator(mode="before")
     @classmethod
@@ -62,6 +81,7 @@ class Profile(ConfigBlock):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        _check_calendar(self)
         _check_time(self)
         _check_names(self)
         _check_features(self)
@@ -76,9 +96,7 @@ class Profile(ConfigBlock):
     @cached_property
     def config_hash(self) -> str:
         """SHA-256 (first 16 hex digits) of the resolved profile, defaults included; where files lie does not count."""
-        resolved = self.model_dump(mode="json")
-        resolved["venue"].pop("path", None)
-        return hashlib.sha256(json.dumps(resolved, sort_keys=True).encode()).hexdigest()[:16]
+        return hash_of(self)
 
     @property
     def synthetic(self) -> bool:
@@ -105,6 +123,14 @@ def meta_first_week(profile: Profile, name: str) -> dt.date:
     if meta is None:
         return profile.first_week
     return max(meta_first_week(profile, m) for m in meta.members) + dt.timedelta(weeks=meta.min_history_weeks)
+
+
+def _check_calendar(profile: Profile) -> None:
+    try:
+        require_calendar(profile.calendar)
+        require_annualisation(profile.calendar, profile.annualisation)
+    except UsageError as error:
+        raise ValueError(str(error)) from error
 
 
 def _check_time(profile: Profile) -> None:

@@ -16,6 +16,7 @@ from quant_assets.profiles.model import Profile
 from quant_assets.publishing import PartitionRun, asset_frame
 from quant_assets.selection.rules import selection_verdict
 from quant_assets.selection.select import SelectionResult, select
+from quant_assets.sessions import last_open, window_days
 from quant_assets.sleeves.config import SleeveConfig
 from quant_assets.tables import CANDIDATES_TABLE, RETURNS_TABLE, SELECTION_TABLE, features_table
 
@@ -29,6 +30,7 @@ def selection_asset(profile: Profile, sleeve: SleeveConfig) -> BuiltAsset:
     config = sleeve.selection
     columns = ("date", "symbol", *config.features)
     table = features_table([(name, name, "") for name in profile.features.features])
+    count = last_open(profile.calendar)
     asset = PublishedAsset(
         key=keys.sleeve_key(sleeve.name, keys.SELECTION),
         table=SELECTION_TABLE,
@@ -43,12 +45,12 @@ def selection_asset(profile: Profile, sleeve: SleeveConfig) -> BuiltAsset:
         knowable=the_monday,
         scope={"sleeve": sleeve.name},
         inputs=(
-            Input(keys.CANDIDATES, CANDIDATES_TABLE, last_day_before_week()),
-            Input(keys.FEATURES_MATRIX, table, last_day_before_week(), columns),
+            Input(keys.CANDIDATES, CANDIDATES_TABLE, last_day_before_week(count)),
+            Input(keys.FEATURES_MATRIX, table, last_day_before_week(count), columns),
             Input(
                 keys.RETURNS_MATRIX,
                 RETURNS_TABLE,
-                days_before_week(config.clusters.lookback_days, profile.start),
+                days_before_week(config.clusters.lookback_days, profile.start, count),
                 ("date", "symbol", "return"),
             ),
         ),
@@ -59,7 +61,7 @@ def selection_asset(profile: Profile, sleeve: SleeveConfig) -> BuiltAsset:
         frames: list[pd.DataFrame] = []
         for key in run.keys:
             try:
-                result, returns = _select(run, key, sleeve)
+                result, returns, reach = _select(run, key, sleeve, profile.calendar)
             except QuantError as error:
                 batch.failures[key] = error
                 continue
@@ -73,6 +75,7 @@ def selection_asset(profile: Profile, sleeve: SleeveConfig) -> BuiltAsset:
                     direction=sleeve.direction,
                     week=pd.Timestamp(key),
                     history=pd.concat(frames[-8:]) if len(frames) >= 8 else None,
+                    window_days=reach,
                 ),
             )
             batch.facts[key] = _facts(result)
@@ -81,16 +84,20 @@ def selection_asset(profile: Profile, sleeve: SleeveConfig) -> BuiltAsset:
             batch.frame.insert(0, "sleeve", sleeve.name)
         return batch
 
-    return build_asset(asset, body, [sleeve.universe, sleeve.direction, config], profile.owner)
+    return build_asset(asset, body, [sleeve.universe, sleeve.direction, config, profile.calendar], profile.owner)
 
 
-def _select(run: PartitionRun, key: str, sleeve: SleeveConfig) -> tuple[SelectionResult, pd.DataFrame]:
+def _select(
+    run: PartitionRun, key: str, sleeve: SleeveConfig, calendar: str
+) -> tuple[SelectionResult, pd.DataFrame, pd.DatetimeIndex | None]:
+    """The selection of one week, the returns it read, and the open days of its look-back on a session calendar."""
+    reach = window_days(calendar, key, sleeve.selection.clusters.lookback_days)
     pool = run.read_for(CANDIDATES, key)
     pool = pool[pool["universe"] == sleeve.universe].rename(columns={"veto_reasons": "vetoes"})
     returns = run.read_for(RETURNS, key)
     features = run.read_for(FEATURES, key)
-    result = select(pool, features, returns, sleeve.direction, sleeve.selection, pd.Timestamp(key))
-    return result, returns
+    result = select(pool, features, returns, sleeve.direction, sleeve.selection, pd.Timestamp(key), reach)
+    return result, returns, reach
 
 
 def _facts(result: SelectionResult) -> dict[str, Any]:

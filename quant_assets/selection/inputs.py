@@ -49,31 +49,35 @@ def require_unique(frame: pd.DataFrame, keys: list[str], what: str) -> None:
         raise ContractViolation(f"{what}: {int(repeated.sum())} repeated keys, first {first}")
 
 
-def rows_of_day_before(frame: pd.DataFrame, week: pd.Timestamp, columns: Iterable[str], what: str) -> pd.DataFrame:
-    """The frame indexed by symbol, sorted; every row must be of the day W-1.
+def rows_of_day_before(
+    frame: pd.DataFrame, week: pd.Timestamp, columns: Iterable[str], what: str, day: pd.Timestamp | None = None
+) -> pd.DataFrame:
+    """The frame indexed by symbol, sorted; every row must be of ``day``, the last open day before W (default: W-1).
 
     Raises EmptyResult without rows, UsageError for an absent column, ContractViolation for a row of any other day
     (a later one would be look-ahead, an earlier one is stale) and for a symbol given twice.
     """
     require_columns(frame, ["date", "symbol", *columns], what)
+    day_before = week - pd.Timedelta(days=1) if day is None else day
     if frame.empty:
-        raise EmptyResult(f"{what}: no rows for {week - pd.Timedelta(days=1):%F}; materialize that day first")
-    dates, day_before = pd.to_datetime(frame["date"]), week - pd.Timedelta(days=1)
+        raise EmptyResult(f"{what}: no rows for {day_before:%F}; materialize that day first")
+    dates = pd.to_datetime(frame["date"])
     if not (dates.to_numpy() == day_before.to_datetime64()).all():
-        _refuse_other_days(dates, week, what)
+        _refuse_other_days(dates, week, day_before, what)
     if not frame["symbol"].is_unique:
         require_unique(frame, ["symbol"], what)
     indexed = frame.set_index("symbol")
     return indexed if indexed.index.is_monotonic_increasing else indexed.sort_index()
 
 
-def _refuse_other_days(dates: pd.Series, week: pd.Timestamp, what: str) -> None:
+def _refuse_other_days(dates: pd.Series, week: pd.Timestamp, day_before: pd.Timestamp, what: str) -> None:
     """Raise ContractViolation naming what is wrong with dates that are not all the day before the week."""
     if dates.isna().any():
         raise ContractViolation(f"{what}: a row has no date")
     refuse_future(dates, week, what)
-    other = dates[dates != week - pd.Timedelta(days=1)]
-    raise ContractViolation(f"{what}: row of {other.min():%F}, but week {week:%F} decides on the day before it only")
+    other = dates[dates != day_before]
+    told = "the day before it" if day_before == week - pd.Timedelta(days=1) else f"the last session, {day_before:%F},"
+    raise ContractViolation(f"{what}: row of {other.min():%F}, but week {week:%F} decides on {told} only")
 
 
 def refuse_future(dates: pd.Series, week: pd.Timestamp, what: str) -> None:
@@ -84,8 +88,18 @@ def refuse_future(dates: pd.Series, week: pd.Timestamp, what: str) -> None:
         )
 
 
-def returns_window(returns: pd.DataFrame, symbols: Iterable[str], week: pd.Timestamp, days: int) -> pd.DataFrame:
-    """Returns of the calendar days W-days .. W-1: days x symbols (both sorted), NaN where there is no return.
+def lookback_days(week: pd.Timestamp, days: int | pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """The calendar days W-days .. W-1, or the given open days themselves; all before W."""
+    if isinstance(days, pd.DatetimeIndex):
+        refuse_future(days.to_series(), week, "the look-back")
+        return days.rename("date")
+    return pd.date_range(week - pd.Timedelta(days=days), week - pd.Timedelta(days=1), freq="D", name="date")
+
+
+def returns_window(
+    returns: pd.DataFrame, symbols: Iterable[str], week: pd.Timestamp, days: int | pd.DatetimeIndex
+) -> pd.DataFrame:
+    """Returns of ``lookback_days``: days x symbols (both sorted), NaN where there is no return.
 
     ``returns`` is the long frame (symbol, date, return). Raises ContractViolation for a date >= W, a repeated key or
     an infinite return. Days without any row are in the index: absence is never hidden by a shorter window.
@@ -94,7 +108,7 @@ def returns_window(returns: pd.DataFrame, symbols: Iterable[str], week: pd.Times
     dates = pd.to_datetime(returns["date"])
     refuse_future(dates, week, "returns")
     wanted = pd.Index(sorted(set(symbols)), name="symbol", dtype="str")
-    index = pd.date_range(week - pd.Timedelta(days=days), week - pd.Timedelta(days=1), freq="D", name="date")
+    index = lookback_days(week, days)
     day, column = index.get_indexer(pd.Index(dates)), wanted.get_indexer(pd.Index(returns["symbol"]))
     inside = np.flatnonzero((day >= 0) & (column >= 0))
     cell = day[inside] * len(wanted) + column[inside]

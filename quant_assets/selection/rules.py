@@ -30,11 +30,13 @@ def selection_verdict(
     direction: Direction,
     week: Week,
     history: pd.DataFrame | None = None,
+    window_days: pd.DatetimeIndex | None = None,
 ) -> Verdict:
     """All rules of level L3 (and L1.DENSITY) on one week's selection frame.
 
     ``returns``: long frame (date, symbol, return) before the week. ``slices``: newest date by input.
     ``history``: selection frames of the last weeks, this one included, for the part of VETO_SANITY that needs them.
+    ``window_days``: the open days of the look-back on a session calendar; None where every day is open.
     """
     return Verdict(
         "L3",
@@ -43,7 +45,7 @@ def selection_verdict(
             veto_sanity_rule(frame, config, history),
             direction_rule(frame, direction),
             asof_rule(slices, week),
-            density_rule(frame, returns, config, week),
+            density_rule(frame, returns, config, week, window_days),
         ),
     )
 
@@ -183,13 +185,20 @@ def asof_rule(slices: Mapping[str, pd.Timestamp], week: Week) -> RuleResult:
     return error_rule("L3.ASOF", checked=len(newest), breaches=len(late), message=message, offenders=offenders)
 
 
-def density_rule(frame: pd.DataFrame, returns: pd.DataFrame, config: SelectionConfig, week: Week) -> RuleResult:
+def density_rule(
+    frame: pd.DataFrame,
+    returns: pd.DataFrame,
+    config: SelectionConfig,
+    week: Week,
+    window_days: pd.DatetimeIndex | None = None,
+) -> RuleResult:
     """L1.DENSITY: each winner, and all winners together, have returns on enough days of the window, counted anew."""
     cut, start = config.clusters, monday(week)
     winners = list(frame.loc[frame["winner"], "symbol"])
     dates = pd.to_datetime(returns["date"]).to_numpy()
     known = ~np.isnan(returns["return"].to_numpy(dtype=float))
-    first, end = (start - pd.Timedelta(days=cut.lookback_days)).to_datetime64(), start.to_datetime64()
+    begin = start - pd.Timedelta(days=cut.lookback_days) if window_days is None else window_days[0]
+    first, end = begin.to_datetime64(), start.to_datetime64()
     inside = (dates < end) & (dates >= first) & known
     names = pd.Index(dict.fromkeys(winners), dtype="str")
     column = names.get_indexer(returns["symbol"])

@@ -65,22 +65,26 @@ def select(
     direction: Direction,
     config: SelectionConfig,
     week: Week,
+    window_days: pd.DatetimeIndex | None = None,
 ) -> SelectionResult:
     """Select the symbols to hold W .. W+6 from ``candidates`` and ``features`` of day W-1 and ``returns`` before W.
 
     Columns: candidates date, symbol, passed (and vetoes, when known); features date, symbol and every feature that the
     configuration names; returns date, symbol, return. Raises ContractViolation for any row that is too new or stale,
     UsageError for a feature column that does not exist, EmptyResult for inputs without rows.
+    ``window_days``: the open days of the look-back on a session calendar, the last of them in place of W-1.
     The result does not depend on the order of any input; ties are broken by symbol name.
     """
     monday_ = monday(week)
     side = require_direction(direction)
-    listed = rows_of_day_before(candidates, monday_, ["passed"], "candidates")
+    decided = monday_ - pd.Timedelta(days=1) if window_days is None else window_days[-1]
+    listed = rows_of_day_before(candidates, monday_, ["passed"], "candidates", decided)
     if listed["passed"].dtype != bool:
         raise UsageError(f"candidates: passed is {listed['passed'].dtype}, not bool; an unknown verdict is not a pass")
-    figures = rows_of_day_before(features, monday_, config.features, "features")
+    figures = rows_of_day_before(features, monday_, config.features, "features", decided)
     figures = figures.reindex(listed.index)[list(config.features)].astype(float)
-    window = returns_window(returns, listed.index, monday_, config.clusters.lookback_days)
+    reach = config.clusters.lookback_days if window_days is None else window_days
+    window = returns_window(returns, listed.index, monday_, reach)
 
     vetoes = _hygiene(listed, figures, window, config)
     clean = [s for s in listed.index if not vetoes[s]]
@@ -92,7 +96,7 @@ def select(
     pool = _pool(judged, window[clean], filters, config, side)
     ladder = Ladder(pool, config).climb()
     frame = _frame(figures[config.score.feature], vetoes, ladder, side, monday_)
-    slices = {"candidates": listed["date"].max(), "features": monday_ - pd.Timedelta(days=1)}
+    slices = {"candidates": listed["date"].max(), "features": decided}
     slices["returns"] = pd.to_datetime(returns["date"]).max()
     return SelectionResult(
         frame,

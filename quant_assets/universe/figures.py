@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import date
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from quant_assets.market.sequence import row_median, trailing
+from quant_assets.market.table import to_index
 from quant_assets.universe.config import Universe
 
 FIGURE_COLUMNS = ("value_traded", "daily_volatility", "history_days", "gap_share")
@@ -23,15 +27,22 @@ def bars_window(universe: Universe) -> int:
     return max(2 * universe.liquidity_window, 2 * universe.volatility_window, universe.gap_window)
 
 
-def market_figures(bars: pd.DataFrame, universe: Universe, days: pd.DatetimeIndex) -> pd.DataFrame:
+def market_figures(
+    bars: pd.DataFrame,
+    universe: Universe,
+    days: pd.DatetimeIndex,
+    closed_days: Collection[date] | pd.DatetimeIndex = (),
+) -> pd.DataFrame:
     """Return date, symbol and `FIGURE_COLUMNS` for every accepted bar on one of `days`.
 
     `value_traded`: median daily value over the last bars of the life, quote currency; `daily_volatility`: standard
     deviation (n - 1) of simple daily returns; `history_days`: calendar days of the life so far; `gap_share`: share of
-    days without a bar in the window. Windows shorter than configured use what the life has; NaN where that is nothing.
-    Each figure is computed from its own window alone, so it is the same whatever else is in `bars`.
+    open days without a bar in the window of calendar days. Windows shorter than configured use what the life has; NaN
+    where that is nothing. Each figure is computed from its own window alone, so it is the same whatever else is in
+    `bars`.
     """
     ordered = bars.sort_values(["symbol", "date"], ignore_index=True)
+    closed = to_index(closed_days).to_numpy().astype("datetime64[D]").astype(np.int64)
     codes = pd.factorize(ordered["symbol"])[0].astype(np.int64)
     life = _days(ordered["life_start"])
     fresh = (np.diff(codes, prepend=-1) != 0) | (np.diff(life, prepend=np.iinfo(np.int64).min) != 0)
@@ -41,7 +52,7 @@ def market_figures(bars: pd.DataFrame, universe: Universe, days: pd.DatetimeInde
     change = np.full(len(ordered), np.nan)
     change[1:] = price[1:] / price[:-1] - 1.0
     change[fresh] = np.nan
-    parts = [_block(ordered, part, start, change, life, codes, universe) for part in _blocks(chosen)]
+    parts = [_block(ordered, part, start, change, life, codes, closed, universe) for part in _blocks(chosen)]
     out = ordered.loc[chosen, ["date", "symbol"]].reset_index(drop=True)
     for column, name in enumerate(FIGURE_COLUMNS):
         out[name] = np.concatenate([p[column] for p in parts]) if parts else np.zeros(0)
@@ -63,6 +74,7 @@ def _block(
     change: NDArray[np.float64],
     life: NDArray[np.int64],
     codes: NDArray[np.int64],
+    closed: NDArray[np.int64],
     universe: Universe,
 ) -> tuple[NDArray[np.float64], ...]:
     quoted, volume = bars["quote_volume"].to_numpy(dtype=np.float64), bars["volume"].to_numpy(dtype=np.float64)
@@ -75,7 +87,8 @@ def _block(
     spread = _deviation(trailing(change, reach + 1, rows + 1, universe.volatility_window))
     low = np.maximum(day[rows] - universe.gap_window + 1, life[rows])
     first = np.maximum(np.searchsorted(key, codes[rows] * _SPAN + low), start[rows])
-    gap = 1.0 - (rows - first + 1) / (day[rows] - low + 1)
+    shut = np.searchsorted(closed, day[rows], side="right") - np.searchsorted(closed, low)
+    gap = 1.0 - (rows - first + 1) / (day[rows] - low + 1 - shut)
     return median, spread, (day[rows] - life[rows] + 1).astype(np.float64), gap
 
 

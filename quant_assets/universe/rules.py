@@ -12,6 +12,7 @@ import pandas as pd
 from quant_assets.contracts.verdict import RuleResult, Verdict, error_rule
 from quant_assets.market.table import to_index
 from quant_assets.universe.config import Universe
+from quant_assets.universe.thresholds import nearest
 
 NONEMPTY = "UNIVERSE.NONEMPTY"
 
@@ -21,7 +22,8 @@ def universe_verdicts(
 ) -> dict[pd.Timestamp, Verdict]:
     """Return the verdict of each of `days` on the output of `screen` of all universes.
 
-    Holds one rule, UNIVERSE.NONEMPTY: every universe has a candidate; a breach is an ERROR that lists the vetoes.
+    Holds one rule, UNIVERSE.NONEMPTY: every universe has a candidate; a breach is an ERROR that counts
+    the vetoes and names the market nearest to each threshold.
     """
     groups = {key: rows for key, rows in candidates.groupby(["date", "universe"])}
     nothing = candidates.iloc[:0]
@@ -30,6 +32,12 @@ def universe_verdicts(
         each = [_nonempty(day, groups.get((day, u.name), nothing), u) for u in universes]
         verdicts[day] = Verdict("L2", (_together(each),))
     return verdicts
+
+
+def veto_counts(rows: pd.DataFrame) -> dict[str, int]:
+    """How many markets of `rows` (output of `screen`) each veto keeps out, the most frequent first."""
+    reasons = (name for names in rows["veto_reasons"] for name in str(names).split(",") if name)
+    return dict(Counter(reasons).most_common())
 
 
 def _together(results: list[RuleResult]) -> RuleResult:
@@ -52,24 +60,16 @@ def _nonempty(day: pd.Timestamp, rows: pd.DataFrame, universe: Universe) -> Rule
             f"universe {universe.name}: no market is listed on {day.date()}; materialize listings of that day first"
         )
         return error_rule(NONEMPTY, checked=0, breaches=1, message=message)
-    counts = Counter(reason for reasons in rows["veto_reasons"] for reason in str(reasons).split(","))
-    told = ", ".join(f"{name} {count}" for name, count in counts.most_common())
+    counts = veto_counts(rows)
+    told = ", ".join(f"{name} {count}" for name, count in counts.items())
+    close = {record["veto"]: record["text"] for record in nearest(rows, universe)}
+    wide = "no threshold decides: every market is out by what it is"
     message = (
-        f"universe {universe.name}: none of {len(rows)} markets passes on {day.date()}; vetoes: {told}; "
-        f"{_nearest(rows, universe)}; relax the threshold that vetoes most, or give bars of more markets"
+        f"universe {universe.name}: none of {len(rows)} markets passes on {day.date()}; vetoes: {told}; nearest: "
+        f"{'; '.join(close.values()) or wide}; change the rule that vetoes most, or give bars of more markets"
     )
     offenders: list[Mapping[str, Any]] = [
-        {"universe": universe.name, "veto": name, "markets": count} for name, count in counts.most_common()
+        {"universe": universe.name, "veto": name, "markets": count, "nearest": close.get(name, "")}
+        for name, count in counts.items()
     ]
     return error_rule(NONEMPTY, checked=len(rows), breaches=len(rows), message=message, offenders=offenders)
-
-
-def _nearest(rows: pd.DataFrame, universe: Universe) -> str:
-    """Return the best figure that was seen beside each threshold."""
-    best = (
-        ("value traded", rows["value_traded"].max(), universe.min_value_traded),
-        ("daily volatility", rows["daily_volatility"].max(), universe.min_daily_volatility),
-        ("history days", rows["history_days"].max(), universe.min_history_days),
-        ("gap share", rows["gap_share"].min(), universe.max_gap_share),
-    )
-    return "best " + ", ".join(f"{name} {seen:.4g} (threshold {limit:.4g})" for name, seen, limit in best)

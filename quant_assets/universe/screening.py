@@ -24,13 +24,15 @@ from quant_assets.universe.figures import FIGURE_COLUMNS, bars_window, market_fi
 __all__ = ["CANDIDATE_COLUMNS", "VETOES", "bars_window", "screen"]
 
 VETOES = (
-    "quote", "stable_base", "fiat_base", "leveraged", "not_trading", "no_bar", "redenominated", "toxic", "history",
-    "gap", "liquidity", "volatility", "duplicate_base", "limit",
+    "kind", "quote", "stable_base", "fiat_base", "leveraged", "not_trading", "no_bar", "redenominated", "toxic",
+    "history", "gap", "liquidity", "volatility", "duplicate_base", "limit",
 )  # fmt: skip
 """Ids of the veto reasons, in the order in which they are listed."""
 CANDIDATE_COLUMNS = (
     "date", "symbol", "universe", "passed", "veto_reasons", *FIGURE_COLUMNS, "intent", "base", "quote", "rank",
+    "alternates",
 )  # fmt: skip
+LISTING_COLUMNS = ("date", "symbol", "base", "quote", "kind", "status")
 Bools = NDArray[np.bool_]
 
 
@@ -41,32 +43,35 @@ def screen(
     universe: Universe,
     days: Collection[date] | pd.DatetimeIndex,
     rules: MarketRules,
+    closed_days: Collection[date] | pd.DatetimeIndex = (),
 ) -> pd.DataFrame:
     """Return one row (`CANDIDATE_COLUMNS`) for each market listed on each of `days`, sorted by date and symbol.
 
-    `bars`: accepted `ohlcv` rows of the `bars_window` days up to each day. `listings`: date, symbol, base, quote,
+    `bars`: accepted `ohlcv` rows of the `bars_window` days up to each day. `listings`: date, symbol, base, quote, kind,
     status. `health`: events (date, symbol, rule, state, reason) of the `rules.toxic_days` days up to each day.
     `veto_reasons` joins the ids of `VETOES` by commas, '' for a candidate; `rank` is 1 for the most liquid candidate of
-    the day and 0 for a vetoed market.
+    the day and 0 for a vetoed market; `alternates` names, with the market that stands for a base, the others of that
+    base which would pass by themselves (veto `duplicate_base`), the most liquid first, comma separated.
+    `closed_days`: days without a session in the bars' window; a missing bar there is no gap.
     Raises UsageError when a column is missing.
     """
     _require(bars, ("symbol", "date", "close", "volume", "quote_volume", "life_start", "adj_factor"), "bars")
-    _require(listings, ("date", "symbol", "base", "quote", "status"), "listings")
+    _require(listings, LISTING_COLUMNS, "listings")
     _require(health, ("date", "symbol", "state", "reason"), "health events")
     wanted = to_index(days)
-    frame = listings.loc[listings["date"].isin(wanted), ["date", "symbol", "base", "quote", "status"]]
+    frame = listings.loc[listings["date"].isin(wanted), list(LISTING_COLUMNS)]
     frame = frame.sort_values(["date", "symbol"], ignore_index=True)
     if frame.duplicated(["date", "symbol"]).any():
         raise UsageError("listings name a market twice on one day; read the listings table once")
-    frame = frame.merge(market_figures(bars, universe, wanted), on=["date", "symbol"], how="left")
+    frame = frame.merge(market_figures(bars, universe, wanted, closed_days), on=["date", "symbol"], how="left")
     vetoes = _own_vetoes(frame, toxic_as_of(health, wanted, rules), health, universe)
-    vetoes["duplicate_base"] = _duplicates(frame, ~_any(vetoes, len(frame)), universe)
+    vetoes["duplicate_base"], alternates = _duplicates(frame, ~_any(vetoes, len(frame)), universe)
     order = _liquidity_rank(frame, ~_any(vetoes, len(frame)))
     vetoes["limit"] = (order > universe.limit) if universe.limit is not None else np.zeros(len(frame), dtype=bool)
     passed = ~_any(vetoes, len(frame))
     frame = frame.assign(
         universe=universe.name, passed=passed, veto_reasons=_joined(vetoes, len(frame)), intent=universe.intent.value,
-        rank=np.where(passed, order, 0),
+        rank=np.where(passed, order, 0), alternates=alternates,
     )  # fmt: skip
     return _typed(frame)
 
@@ -83,6 +88,7 @@ def _own_vetoes(frame: pd.DataFrame, toxic: pd.DataFrame, health: pd.DataFrame, 
     renamed = health.loc[health["state"] == "redenominated"]
     short = figure["history_days"] < universe.min_history_days
     return {
+        "kind": ~frame["kind"].isin([kind.value for kind in universe.kinds]).to_numpy(dtype=bool),
         "quote": ~frame["quote"].isin(universe.quotes).to_numpy(dtype=bool),
         "stable_base": base.map(is_stable).to_numpy(dtype=bool) & universe.exclude_stable_bases,
         "fiat_base": base.map(is_fiat).to_numpy(dtype=bool) & universe.exclude_fiat,
@@ -94,7 +100,7 @@ def _own_vetoes(frame: pd.DataFrame, toxic: pd.DataFrame, health: pd.DataFrame, 
         "history": ~no_bar & short,
         "gap": ~no_bar & ~(figure["gap_share"] <= universe.max_gap_share),
         "liquidity": ~no_bar & ~(figure["value_traded"] >= universe.min_value_traded),
-        "volatility": ~no_bar & ~(figure["daily_volatility"] >= universe.min_daily_volatility),
+        "volatility": ~no_bar & ~(figure["daily_volatility"] > universe.min_daily_volatility),
     }
 
 
@@ -119,12 +125,12 @@ def _any(vetoes: dict[str, Bools], size: int) -> Bools:
     return np.asarray(np.logical_or.reduce([np.zeros(size, dtype=bool), *vetoes.values()]), dtype=bool)
 
 
-def _duplicates(frame: pd.DataFrame, free: Bools, universe: Universe) -> Bools:
-    """Return the markets that give way to another market of the same base on the same day.
+def _duplicates(frame: pd.DataFrame, free: Bools, universe: Universe) -> tuple[Bools, list[str]]:
+    """Return the markets that give way to another of the same base on the same day, and the alternates of each row.
 
     The preferred quote stays, unless it trades less than `duplicate_liquidity_share` of a less preferred one.
     """
-    out = np.zeros(len(frame), dtype=bool)
+    out, alternates = np.zeros(len(frame), dtype=bool), [""] * len(frame)
     rank = {quote: k for k, quote in enumerate(universe.quotes)}
     left = frame[free].assign(place=np.flatnonzero(free), priority=frame.loc[free, "quote"].map(rank))
     left = left[left.duplicated(["date", "base"], keep=False)]
@@ -135,7 +141,9 @@ def _duplicates(frame: pd.DataFrame, free: Bools, universe: Universe) -> Bools:
             if values[best] < universe.duplicate_liquidity_share * values[k]:
                 best = k
         out[np.delete(places, best)] = True
-    return out
+        others = group.drop(index=group.index[best]).sort_values(["value_traded", "symbol"], ascending=[False, True])
+        alternates[places[best]] = ",".join(others["symbol"])
+    return out, alternates
 
 
 def _liquidity_rank(frame: pd.DataFrame, free: Bools) -> NDArray[np.int64]:
@@ -155,7 +163,7 @@ def _joined(vetoes: dict[str, Bools], size: int) -> list[str]:
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    texts = {name: "str" for name in ("symbol", "universe", "veto_reasons", "intent", "base", "quote")}
+    texts = {name: "str" for name in ("symbol", "universe", "veto_reasons", "intent", "base", "quote", "alternates")}
     numbers = {name: "float64" for name in FIGURE_COLUMNS}
     typed = frame.astype({**texts, **numbers, "date": "datetime64[us]", "passed": "bool", "rank": "int64"})
     return typed[list(CANDIDATE_COLUMNS)]

@@ -19,7 +19,8 @@ from tests.graph.rendering import render
 
 SNAPSHOT = Path(__file__).parent / "demo_graph.txt"
 REPO_ROOT = Path(__file__).parents[2]
-HEAVY = ("vectorbt", "skfolio", "ray", "ccxt", "cvxpy", "sklearn", "matplotlib", "numba", "duckdb")
+HEAVY = ("vectorbt", "skfolio", "ray", "ccxt", "cvxpy", "sklearn", "matplotlib", "numba", "duckdb", "apprise")
+FRESH = "fresh"
 DECISIONS = ("selection", "sleeve_weights", "meta_weights")
 
 
@@ -97,10 +98,18 @@ def test_every_published_asset_has_a_blocking_check_of_each_of_its_levels(profil
     for name, levels in wanted.items():
         declared = built[name].declaration
         assert set(declared.levels) == levels, name
-        assert {k.name for k in graph.get(declared.key).check_keys} == {check_name(level) for level in levels}, name
+        checks = {k.name for k in graph.get(declared.key).check_keys} - {FRESH}
+        assert checks == {check_name(level) for level in levels}, name
         for spec in built[name].definition.check_specs:
             assert spec.blocking, f"{name}: {spec.name} must withhold"
             assert spec.partitions_def == declared.partitions, f"{name}: {spec.name} must judge each partition"
+
+
+def test_what_people_wait_for_says_whether_it_is_fresh(graph):
+    fresh = {
+        key.to_user_string() for key in graph.get_all_asset_keys() for c in graph.get(key).check_keys if c.name == FRESH
+    }
+    assert fresh == {"ohlcv", "features_matrix", "all_sleeves/meta_weights"}
 
 
 def test_a_backfill_of_any_asset_is_one_run(profile):

@@ -13,6 +13,7 @@ from tests.house.sources import PACKAGES, ROOT, named, python_files, tree
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 HEAVY = {
     "vectorbt",
+    "apprise",
     "skfolio",
     "ray",
     "ccxt",
@@ -42,7 +43,7 @@ def imported(nodes) -> dict[str, int]:
 
 def test_every_import_is_declared_and_every_declaration_is_used():
     provided = packages_distributions()
-    declared = {distribution(r) for r in PROJECT["dependencies"]} | {"vectorbt"}
+    declared = {distribution(r) for r in PROJECT["dependencies"]} | {"vectorbt", "tradingview-screener"}
     ours = {*PACKAGES, *sys.stdlib_module_names}
     used, faults = set(), []
     for path in python_files(*PACKAGES):

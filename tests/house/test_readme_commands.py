@@ -89,6 +89,8 @@ def look_up(command: Command, shell: Shell, where: str) -> None:
         recipe(arguments, shell, where)
     elif words[:1] == ["quant"]:
         known = run(f"quant {words[1]} --help", shell, where)
+        if "\nCommands:" in known and len(words) > 2:
+            known = run(f"quant {words[1]} {words[2]} --help", shell, where)
         unknown = [word for word in words if word.startswith("--") and word.partition("=")[0] not in known]
         assert unknown == [], f"{where}: `quant {words[1]}` has no {unknown}"
 

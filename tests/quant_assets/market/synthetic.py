@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from quant_assets.market.config import MarketRules
+from quant_assets.market.decisions import Circumstances
 from quant_assets.market.judgement import BarJudgement, judge_bars
 from quant_assets.market.schema import OHLCV_COLUMNS, QUARANTINE_COLUMNS, empty_frame
 
@@ -59,6 +60,7 @@ def judge(bars: pd.DataFrame, expected: pd.DataFrame | None = None, **options: o
         days=days,
         earlier_quarantine=options.pop("earlier_quarantine", empty_frame(QUARANTINE_COLUMNS)),
         closed_days=options.pop("closed_days", ()),
+        around=options.pop("around", Circumstances()),
     )
 
 

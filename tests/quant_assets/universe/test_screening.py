@@ -6,15 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quant_assets.contracts.verdict import RuleResult
 from quant_assets.errors import UsageError
 from quant_assets.market.config import MarketRules
 from quant_assets.market.judgement import judge_bars
 from quant_assets.market.schema import HEALTH_COLUMNS, OHLCV_COLUMNS, QUARANTINE_COLUMNS, canonical_bars, empty_frame
+from quant_assets.profiles.universes import layers_of, resolve
 from quant_assets.universe.bases import is_fiat, is_leveraged, is_stable
-from quant_assets.universe.config import Intent, Universe
+from quant_assets.universe.config import Intent, MarketKind, Universe
 from quant_assets.universe.direction import Direction
 from quant_assets.universe.rules import NONEMPTY, universe_verdicts
 from quant_assets.universe.screening import CANDIDATE_COLUMNS, bars_window, screen
+from quant_assets.universe.thresholds import nearest
 
 FIRST = pd.Timestamp("2023-01-01")
 RULES = MarketRules()
@@ -37,7 +40,7 @@ def listed(bars: pd.DataFrame, status: str = "TRADING") -> pd.DataFrame:
     days = pd.date_range(FIRST, bars["date"].max(), unit="us")
     frame = pd.DataFrame({"date": days.repeat(len(names)), "symbol": list(names) * len(days), "status": status})
     parts = frame["symbol"].str.extract(r":(?P<base>[^/]+)/(?P<quote>.+)")
-    return pd.concat([frame, parts], axis=1)
+    return pd.concat([frame, parts], axis=1).assign(kind="spot")
 
 
 def at(bars: pd.DataFrame, day: int = 39, universe: Universe = SMALL, **options: pd.DataFrame) -> dict[str, str]:
@@ -124,6 +127,40 @@ def test_one_market_of_a_base_stays_the_preferred_quote_unless_it_is_thin(prefer
     assert sorted(found.values()) == ["", "duplicate_base"]
 
 
+def test_alternates_are_kept_with_the_market_that_stands_for_the_base():
+    bars = pd.concat([
+        market("V:AAA/USDT", 1, value=5e6), market("V:AAA/USDC", 2, value=2e6), market("V:AAA/DAI", 3, value=3e6),
+        market("V:AAA/BTC", 4), market("V:BBB/USDT", 5),
+    ])  # fmt: skip
+    found = screen(bars, listed(bars), empty_frame(HEALTH_COLUMNS), SMALL, [FIRST + pd.Timedelta(days=39)], RULES)
+    kept = found.set_index("symbol")["alternates"].to_dict()
+    assert kept.pop("V:AAA/USDT") == "V:AAA/DAI,V:AAA/USDC"  # the most liquid first; a vetoed one is no alternate
+    assert set(kept.values()) == {""}
+
+
+def test_a_universe_takes_the_kinds_of_markets_that_it_names():
+    bars = pd.concat([GOOD, market("V:BBB/USDT:USDT", 2)])
+    listings = listed(bars).assign(quote="USDT")
+    listings["kind"] = np.where(listings["symbol"] == "V:AAA/USDT", "spot", "swap")
+    assert at(bars, listings=listings) == {"AAA/USDT": "", "BBB/USDT": ""}
+    for kind, vetoes in (("spot", ["", "kind"]), ("swap", ["kind", ""])):
+        only = SMALL.model_copy(update={"kinds": (MarketKind(kind),)})
+        assert list(at(bars, listings=listings, universe=only).values()) == vetoes
+
+
+@pytest.mark.parametrize(("value", "passes"), [(1e6, True), (999_999.0, False)])
+def test_the_liquidity_floor_itself_passes(value, passes):
+    bars = GOOD.assign(quote_volume=value)
+    assert at(bars) == {"AAA/USDT": "" if passes else "liquidity"}
+
+
+def test_a_market_that_moves_as_little_as_the_floor_is_out():
+    frame = screen(GOOD, listed(GOOD), empty_frame(HEALTH_COLUMNS), SMALL, [FIRST + pd.Timedelta(days=39)], RULES)
+    moves = float(frame["daily_volatility"].iloc[0])
+    for floor, veto in ((moves, "volatility"), (np.nextafter(moves, 0), "")):
+        assert at(GOOD, universe=SMALL.model_copy(update={"min_daily_volatility": floor})) == {"AAA/USDT": veto}
+
+
 def test_a_vetoed_market_does_not_push_out_another_of_its_base():
     bars = pd.concat([market("V:AAA/USDT", 1, value=10.0), market("V:AAA/USDC", 2)])
     assert at(bars) == {"AAA/USDC": "", "AAA/USDT": "liquidity"}
@@ -186,9 +223,40 @@ def test_no_candidate_is_an_error_that_lists_the_vetoes_and_the_nearest_figures(
     verdict = universe_verdicts(found, [SMALL], [day])[day]
     result = verdict.results[0]
     assert (result.rule, result.verdict, verdict.passed) == (NONEMPTY, "fail", False)
-    assert "liquidity 1" in result.message and "stable_base 1" in result.message and "threshold 1e+06" in result.message
+    assert (
+        "liquidity 1" in result.message
+        and "stable_base 1" in result.message
+        and "liquidity floor 1,000,000: best is V:AAA/USDT with" in result.message
+    )
     unlisted = universe_verdicts(found.iloc[:0], [SMALL], [day])[day]
     assert not unlisted.passed and "no market is listed" in unlisted.results[0].message
+
+
+def test_the_nearest_market_is_the_one_that_one_threshold_keeps_out():
+    bars = pd.concat([
+        market("V:AAA/USDT", 1, value=8e5), market("V:BBB/USDT", 2, value=6e5),
+        market("V:CCC/USDT", 3, value=9e5, volatility=1e-5),
+        market("V:DDD/BTC", 4, value=9.9e5),
+    ])  # fmt: skip
+    day = FIRST + pd.Timedelta(days=39)
+    found = screen(bars, listed(bars), empty_frame(HEALTH_COLUMNS), SMALL, [day], RULES)
+    liquidity, volatility = nearest(found, SMALL)
+    assert (liquidity["veto"], liquidity["symbol"], liquidity["other"]) == ("liquidity", "V:AAA/USDT", [])
+    assert liquidity["seen"] == found.set_index("symbol").loc["V:AAA/USDT", "value_traded"]
+    assert liquidity["text"].startswith("liquidity floor 1,000,000: best is V:AAA/USDT with ")
+    assert (volatility["symbol"], volatility["other"]) == ("V:CCC/USDT", ["liquidity"])
+    assert volatility["text"].endswith("(also vetoed: liquidity)")
+    told = universe_verdicts(found, [SMALL], [day])[day].results[0]
+    assert liquidity["text"] in told.message and volatility["text"] in told.message
+    assert {o["veto"]: o["markets"] for o in told.offenders} == {"liquidity": 4, "volatility": 1, "quote": 1}
+    assert "nearest: no threshold decides" in nothing_near(bars).message
+
+
+def nothing_near(bars: pd.DataFrame) -> RuleResult:
+    """The rule's result where every market is out by what it is: no threshold is near to anything."""
+    day, euros = FIRST + pd.Timedelta(days=39), SMALL.model_copy(update={"quotes": ("EUR",)})
+    found = screen(bars, listed(bars), empty_frame(HEALTH_COLUMNS), euros, [day], RULES)
+    return universe_verdicts(found, [euros], [day])[day].results[0]
 
 
 def test_some_candidates_pass_the_rule_for_every_universe():
@@ -243,8 +311,8 @@ def test_real_bars_on_the_first_of_may_2022(shared_folder):
         bars, empty_frame(OHLCV_COLUMNS), seen, RULES, days=days, earlier_quarantine=empty_frame(QUARANTINE_COLUMNS)
     )
     parts = seen["symbol"].str.extract(r":(?P<base>[^/]+)/(?P<quote>.+)")
-    listings = pd.concat([seen, parts], axis=1).assign(status="TRADING")
-    universe = Universe(name="spot")
+    listings = pd.concat([seen, parts], axis=1).assign(status="TRADING", kind="spot")
+    universe = resolve("binance_spot", layers_of([])).universe
     asked = pd.to_datetime(["2022-05-01", "2022-05-12"])
     found = screen(judged.accepted, listings, judged.health, universe, asked, RULES)
     may = found[found["date"] == asked[0]].set_index("base")
@@ -252,5 +320,8 @@ def test_real_bars_on_the_first_of_may_2022(shared_folder):
     assert "stable_base" in may.loc["UST", "veto_reasons"] and "leveraged" in may.loc["BTCUP", "veto_reasons"]
     assert "fiat_base" in may.loc["EUR", "veto_reasons"]
     assert may.loc["LUNA", "value_traded"] > 1e8 and may["passed"].sum() > 50
+    pool = may[may["passed"]].sort_values("rank")
+    assert pool["value_traded"].min() >= 1e6 and pool["daily_volatility"].min() > 0.001
+    assert pool["value_traded"].is_monotonic_decreasing and set(pool["quote"]) == {"USDT"}
     crash = found[found["date"] == asked[1]].set_index("base")
     assert crash.loc["LUNA", "veto_reasons"] == ""  # the crash is no toxicity: whoever held it, holds it

@@ -1,17 +1,22 @@
-"""Kinds of corruption, each found by the rule that should find it."""
+"""Kinds of corruption of good synthetic partitions, each with the rule that has to find it, by contract level.
+
+Bars (L0 and L1), listings (L0), returns (L1) and features (L2). A corruption takes a good frame and returns a bad one.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-import pytest
 
-from tests.quant_assets.market.synthetic import FIRST, broken, judge, listed_from, synthetic_bars
+from tests.quant_assets.market.synthetic import FIRST
 
 DAY = FIRST + pd.Timedelta(days=30)
 LATER = DAY + pd.Timedelta(days=1)
 SYMBOL = "SYNTH:C003/USDT"
 PRICES = ["open", "high", "low", "close"]
+VALUES = [*PRICES, "volume", "quote_volume"]
 Corruption = Callable[[pd.DataFrame], pd.DataFrame]
 
 
@@ -44,6 +49,15 @@ def without(*days: int, everyone: bool = False) -> Corruption:
     def corrupt(bars: pd.DataFrame) -> pd.DataFrame:
         who = True if everyone else bars["symbol"] == SYMBOL
         return bars[~(bars["date"].isin(dates) & who)]
+
+    return corrupt
+
+
+def without_markets(first: str) -> Corruption:
+    """The day without every market from this name on."""
+
+    def corrupt(bars: pd.DataFrame) -> pd.DataFrame:
+        return bars[(bars["date"] != DAY) | (bars["symbol"] < first)]
 
     return corrupt
 
@@ -81,9 +95,9 @@ def twice(change: float) -> Corruption:
     return corrupt
 
 
-def shift_clock(hours: int) -> Corruption:
+def shift_clock(hours: int, everyone: bool = False) -> Corruption:
     def corrupt(bars: pd.DataFrame) -> pd.DataFrame:
-        bars.loc[at(bars), "date"] += pd.Timedelta(hours=hours)
+        bars.loc[(bars["date"] == DAY) if everyone else at(bars), "date"] += pd.Timedelta(hours=hours)
         return bars
 
     return corrupt
@@ -94,7 +108,28 @@ def swap(bars: pd.DataFrame) -> pd.DataFrame:
     return bars
 
 
-KINDS: dict[str, tuple[Corruption, str]] = {
+def high_too_low(bars: pd.DataFrame) -> pd.DataFrame:
+    bars.loc[at(bars), "high"] = bars.loc[at(bars), ["open", "close"]].max(axis=1) * (1 - 1e-6)
+    return bars
+
+
+def yesterday_again(bars: pd.DataFrame) -> pd.DataFrame:
+    bars.loc[bars["date"] == DAY, VALUES] = bars.loc[bars["date"] == DAY - pd.Timedelta(days=1), VALUES].to_numpy()
+    return bars
+
+
+def a_day_early(bars: pd.DataFrame) -> pd.DataFrame:
+    """Every bar dated the day before: the day of the last bars is missing, and the first ones come from nowhere."""
+    shifted = bars.assign(date=bars["date"] - pd.Timedelta(days=1))
+    return shifted[shifted["date"] >= FIRST]
+
+
+def a_day_late(bars: pd.DataFrame) -> pd.DataFrame:
+    """Every bar dated the day after: none was over when it was fetched."""
+    return bars[bars["date"] < bars["date"].max()].assign(date=lambda f: f["date"] + pd.Timedelta(days=1))
+
+
+BAR_KINDS: dict[str, tuple[Corruption, str]] = {
     "close missing": (put("close", np.nan), "L0.OHLC"),
     "open infinite": (put("open", np.inf), "L0.OHLC"),
     "low zero": (put("low", 0.0), "L0.OHLC"),
@@ -102,6 +137,7 @@ KINDS: dict[str, tuple[Corruption, str]] = {
     "high and low exchanged": (swap, "L0.OHLC"),
     "close above high": (scale(["close"], 1.5), "L0.OHLC"),
     "open below low": (scale(["open"], 0.5), "L0.OHLC"),
+    "high a millionth too low": (high_too_low, "L0.OHLC"),
     "volume missing": (put("volume", np.nan), "L0.VOLUME"),
     "volume negative": (scale(["volume"], -1.0), "L0.VOLUME"),
     "volume infinite": (put("volume", np.inf), "L0.VOLUME"),
@@ -112,6 +148,7 @@ KINDS: dict[str, tuple[Corruption, str]] = {
     "text for a price": (put("close", "n/a"), "L0.SCHEMA"),
     "number as text": (put("volume", "1200.5"), "L0.SCHEMA"),
     "clock eight hours off": (shift_clock(8), "L0.SCHEMA"),
+    "whole day cut at another midnight": (shift_clock(16, everyone=True), "L0.SCHEMA"),
     "column missing": (lambda bars: bars.drop(columns="high"), "L0.SCHEMA"),
     "column too many": (lambda bars: bars.assign(vwap=1.0), "L0.SCHEMA"),
     "dates as text": (lambda bars: bars.assign(date=bars["date"].astype(str)), "L0.SCHEMA"),
@@ -119,6 +156,7 @@ KINDS: dict[str, tuple[Corruption, str]] = {
     "two rows for one key": (twice(1.01), "L0.KEY"),
     "not closed yet": (put("ingested_at", DAY + pd.Timedelta(hours=23)), "L0.CLOSED"),
     "ingestion time unknown": (put("ingested_at", pd.NaT), "L0.CLOSED"),
+    "dates a day late": (a_day_late, "L0.CLOSED"),
     "lower-case name": (put("symbol", SYMBOL.lower()), "L0.SYMBOL"),
     "path as name": (put("symbol", "../x"), "L0.SYMBOL"),
     "formula as name": (put("symbol", "=cmd|'/c calc'!A0"), "L0.SYMBOL"),
@@ -127,10 +165,13 @@ KINDS: dict[str, tuple[Corruption, str]] = {
     "name with a line end": (put("symbol", SYMBOL + "\n"), "L0.SYMBOL"),
     "name missing": (put("symbol", None), "L0.SYMBOL"),
     "one bar missing": (without(0), "L0.COVERAGE"),
+    "most markets missing": (without_markets("SYNTH:C002"), "L0.COVERAGE"),
     "a hole": (without(0), "L1.GAP"),
     "many holes": (without(*range(-8, 0)), "L1.GAP"),
     "whole day missing": (without(0, everyone=True), "L1.FRESH"),
-    "stale tail": (without(*range(0, 12), everyone=True), "L1.FRESH"),
+    "stale tail": (without(*range(12), everyone=True), "L1.FRESH"),
+    "dates a day early": (a_day_early, "L1.FRESH"),
+    "yesterday's bars under today's date": (yesterday_again, "L1.FRESH"),
     "prices x 1000 for a day": (scale(PRICES, 1e3), "L1.RETURN_CAP"),
     "prices / 1000 for a day": (scale(PRICES, 1e-3), "L1.RETURN_CAP"),
     "unit change without a halt": (scale(PRICES, 1e3, since=True), "L1.RETURN_CAP"),
@@ -142,45 +183,71 @@ KINDS: dict[str, tuple[Corruption, str]] = {
     "another coin after a halt": (after_halt(37.4), "L1.IDENTITY"),
     "another, cheaper coin after a halt": (after_halt(0.03), "L1.IDENTITY"),
 }  # fmt: skip
-NO_QUOTE = {"prices x 1000 for a day", "prices / 1000 for a day", "unit change without a halt", "prices negative"}
+WITHOUT_QUOTE = {"prices x 1000 for a day", "prices / 1000 for a day", "unit change without a halt", "prices negative"}
+"""Kinds that L0.VOLUME would find first where the quote volume is given."""
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_corruption_is_found_by_its_rule(kind):
-    corrupt, rule = KINDS[kind]
-    clean = synthetic_bars(symbols=8, days=42)
-    dirty = clean.copy()
-    if kind in NO_QUOTE:
-        dirty["quote_volume"] = np.nan
-    dirty = corrupt(dirty)
-    result = judge(dirty, listed_from(clean), days=pd.date_range(FIRST, periods=42))
-    assert rule in broken(result)
-    assert len(result.accepted) + len(result.quarantined) == len(dirty)
+def in_returns(column: str, value: object) -> Corruption:
+    def corrupt(returns: pd.DataFrame) -> pd.DataFrame:
+        returns.loc[at(returns), column] = value
+        return returns
+
+    return corrupt
 
 
-def test_a_bad_bar_in_a_large_market_is_quarantined_alone():
-    bars = synthetic_bars(symbols=150, days=3)
-    bars.loc[bars.index[160], "close"] = np.nan
-    result = judge(bars)
-    assert len(result.quarantined) == 1 and not result.withheld_days
-    assert result.quarantined["rule"].tolist() == ["L0.OHLC"]
-    more = bars.copy()
-    more.loc[more.index[160:163], "close"] = np.nan
-    assert len(judge(more).quarantined) == 150 and len(judge(more).withheld_days) == 1
+def misaligned(returns: pd.DataFrame) -> pd.DataFrame:
+    """The market's return of the day under the next market's name."""
+    return returns.assign(symbol=returns["symbol"].mask(at(returns), "SYNTH:C999/USDT"))
 
 
-def test_a_repeated_row_is_kept_once_and_a_contradiction_withholds_the_day():
-    bars = synthetic_bars(symbols=5, days=3)
-    again = judge(pd.concat([bars, bars.iloc[[7]]]))
-    assert len(again.accepted) == 15 and again.quarantined["rule"].tolist() == ["L0.KEY"]
-    other = judge(pd.concat([bars, bars.iloc[[7]].assign(volume=bars["volume"].iloc[7] * 1.001)]))
-    assert other.withheld_days == [FIRST + pd.Timedelta(days=1)] and len(other.quarantined) == 6
+RETURN_KINDS: dict[str, tuple[Corruption, str]] = {
+    "return missing": (in_returns("return", np.nan), "L1.RANGE"),
+    "return infinite": (in_returns("return", np.inf), "L1.RANGE"),
+    "return below -100 %": (in_returns("return", -1.2), "L1.RANGE"),
+    "return beyond the cap": (in_returns("return", 101.0), "L1.RANGE"),
+    "return lost": (lambda returns: returns[~at(returns)], "L1.DELISTED"),
+    "return under another name": (misaligned, "L1.DELISTED"),
+    "day without returns": (lambda returns: returns[returns["date"] != DAY], "L1.FRESH"),
+}
 
 
-@pytest.mark.parametrize(("missing", "verdict"), [(1, "pass"), (3, "warn"), (10, "warn"), (11, "fail")])
-def test_coverage_warns_below_98_and_refuses_below_90_percent(missing, verdict):
-    bars = synthetic_bars(symbols=100, days=2)
-    result = judge(bars.iloc[:-missing], listed_from(bars))
-    coverage = result.verdicts[FIRST + pd.Timedelta(days=1)][0].results[6]
-    assert (coverage.rule, coverage.verdict, coverage.breaches) == ("L0.COVERAGE", verdict, missing)
-    assert coverage.offenders[0]["symbol"].startswith("SYNTH:C0") and len(coverage.offenders) == min(missing, 10)
+def in_features(column: str, value: float, markets: int = 99) -> Corruption:
+    """The first markets of the day get a value."""
+
+    def corrupt(frame: pd.DataFrame) -> pd.DataFrame:
+        rows = np.flatnonzero(frame["date"] == frame["date"].max())[:markets]
+        frame.iloc[rows, frame.columns.get_loc(column)] = value
+        return frame
+
+    return corrupt
+
+
+def newest(frame: pd.DataFrame) -> pd.Series:
+    return frame["date"] == frame["date"].max()
+
+
+def lagged(frame: pd.DataFrame) -> pd.DataFrame:
+    """Yesterday's features under today's date."""
+    yesterday = frame[frame["date"] == frame.loc[~newest(frame), "date"].max()]
+    return pd.concat([frame[~newest(frame)], yesterday.assign(date=frame["date"].max())], ignore_index=True)
+
+
+FEATURE_KINDS: dict[str, tuple[Corruption, str]] = {
+    "feature out of its range": (in_features("efficiency", 1.5, 1), "L2.BOUNDS"),
+    "feature infinite": (in_features("momentum", np.inf, 1), "L2.BOUNDS"),
+    "features undefined after the warm-up": (in_features("momentum", np.nan, 3), "L2.NAN"),
+    "a value that its bars do not give": (in_features("momentum", 0.0123), "L2.PREFIX"),
+    "yesterday's features under today's date": (lagged, "L2.PREFIX"),
+    "market without features": (lambda frame: frame.drop(index=frame.index[newest(frame)][:1]), "L2.LAG"),
+    "column missing in features": (lambda frame: frame.drop(columns="momentum"), "L2.SCHEMA"),
+    "feature of another type": (lambda frame: frame.assign(momentum=frame["momentum"].astype("float32")), "L2.SCHEMA"),
+    "market twice": (lambda frame: pd.concat([frame, frame.iloc[[-1]]], ignore_index=True), "L2.SCHEMA"),
+    "features unsorted": (lambda frame: frame.iloc[::-1].reset_index(drop=True), "L2.SCHEMA"),
+}
+
+
+LISTING_KINDS: dict[str, tuple[Corruption, str]] = {
+    "market listed twice": (lambda listings: pd.concat([listings, listings.iloc[[0]]]), "L0.KEY"),
+    "last bar after its day": (lambda listings: listings.assign(last_bar=DAY + pd.Timedelta(days=5)), "L0.ASOF"),
+    "first bar after its day": (lambda listings: listings.assign(first_bar=DAY + pd.Timedelta(days=5)), "L0.ASOF"),
+}
