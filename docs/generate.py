@@ -243,23 +243,27 @@ def features_page() -> str:
     """Every registered feature at the default parameters."""
     head = (
         f"{NOTE}\n\n# Features\n\nColumns of `features_matrix` at the default parameters and an annualisation of "
-        f"{DAYS_PER_YEAR:g}. A value reads exactly the last `window` bars of one life of one ticker, none older than "
-        "`span` calendar days, in prices adjusted for mapped re-denominations; it is NaN with fewer than `min bars`. "
-        "`drift` is the tolerated difference from the same formula on a longer history (rule L2.WARMUP). Another "
+        f"{DAYS_PER_YEAR:g}. A feature of a window reads exactly its last `window` bars of one life of one ticker, none "
+        "older than `span` calendar days; one with a memory reads at least `window` bars, from the start of the block of "
+        "`span` days before its own ([decision 12](../decisions/0012-recursive-features-start-anew-in-blocks.md)). "
+        "Prices are adjusted for mapped re-denominations; a value is NaN with fewer than `min bars`. `drift` is the tolerated difference from the same formula on a longer history (rule L2.WARMUP). Another "
         "feature is one entry of `quant_assets/features/catalogue.py`.\n"
     )
     return "\n".join([head, *(_feature(f) for f in build_registry(FeaturesConfig(), DAYS_PER_YEAR))])
 
 
 def _feature(feature: Feature) -> str:
-    drift = f"{feature.drift:.2g}" if feature.drift else "0 (no memory beyond the window)"
+    drift = f"{feature.drift:.2g}" if feature.drift else "0 (nothing before its bars enters the formula)"
     rows = {
         "formula": feature.formula,
         "source": feature.source,
         "reads": ", ".join(feature.inputs),
         "unit": feature.unit,
         "range": f"{_bound(feature.lower)} to {_bound(feature.upper)}",
-        "window": f"{feature.window} bars (min bars {feature.min_bars}, span {feature.span_days} days)",
+        "memory" if feature.memory else "window": (
+            f"{feature.window} bars (min bars {feature.min_bars}, span {feature.span_days} days)"
+        ),
+        **({"computed": "only where the profile names it"} if feature.on_request else {}),
         "drift": drift,
     }
     lines = ["| | |", "|---|---|", *(f"| {name} | {_cell(text)} |" for name, text in rows.items())]

@@ -7,12 +7,21 @@ from pathlib import Path
 import pytest
 
 REPO_ROOT = Path(__file__).parents[1]
-LONGEST_FIRST = ("house/test_readme_commands", "e2e/test_kill", "e2e/", "flows/", "cli/")
+GROUPS = {
+    "house/test_readme_commands": "documents",
+    **dict.fromkeys(("tests/e2e/", "tests/flows/", "tests/cli/"), "worlds"),
+}
+"""Tests that share what is costly to make run in one process: the demo of the documents, the worlds of the end-to-end
+tests. They start first; every other file is a group of its own."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start the files that take longest first, so that no process is left alone with one of them at the end."""
-    items.sort(key=lambda item: next((i for i, name in enumerate(LONGEST_FIRST) if name in item.nodeid), 99))
+    """Name each test's group and start the two long ones first."""
+    order = list(dict.fromkeys(GROUPS.values()))
+    groups = {item: next((g for part, g in GROUPS.items() if part in item.nodeid), item.path.name) for item in items}
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: order.index(groups[item]) if groups[item] in order else len(order))
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,13 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 contract violation, 4 empty result.
 
 from __future__ import annotations
 
-import functools
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, ParamSpec
+from typing import Annotated
 
 import typer
+
+from quant_assets.cli.feature_commands import features_app
+from quant_assets.cli.options import From, Json, ProfileName, To, explained
 
 app = typer.Typer(
     name="quant",
@@ -27,18 +27,12 @@ import_app = typer.Typer(help="Bring existing history into the lakehouse through
 app.add_typer(import_app, name="import", no_args_is_help=True)
 quarantine_app = typer.Typer(help="Rejected bars: list them, release or reject single ones; every decision is kept.")
 app.add_typer(quarantine_app, name="quarantine", no_args_is_help=True)
-P = ParamSpec("P")
+app.add_typer(features_app, name="features", no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON on standard output.")]
-ProfileName = Annotated[
-    str | None, typer.Option("--profile", help="Profile name or YAML file (else QUANT_PROFILE, else demo).")
-]
 Select = Annotated[
     list[str] | None, typer.Option("--select", "-s", help="Asset or group; add + for all downstream; repeatable.")
 ]
-From = Annotated[str | None, typer.Option("--from", help="First day, YYYY-MM-DD.")]
 UniverseName = Annotated[str, typer.Argument(help="A universe of the profile, or a shipped one.")]
-To = Annotated[str | None, typer.Option("--to", help="Last day, YYYY-MM-DD.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")]
 Symbol = Annotated[str, typer.Argument(help="Market, VENUE:BASE/QUOTE[:SETTLE].")]
 Day = Annotated[str, typer.Argument(help="Day of the bar, YYYY-MM-DD.")]
@@ -46,25 +40,8 @@ Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the decisi
 By = Annotated[str | None, typer.Option("--by", help="Who decides (else the user of this machine).")]
 
 
-def _explained(command: Callable[P, int]) -> Callable[P, None]:
-    """Turn an error made for the user into one message and its exit code; any other error keeps its traceback."""
-
-    @functools.wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        from quant_assets.errors import QuantError
-
-        try:
-            code = command(*args, **kwargs)
-        except QuantError as error:
-            print(f"error: {error}", file=sys.stderr)
-            raise typer.Exit(error.exit_code) from error
-        raise typer.Exit(code)
-
-    return run
-
-
 @app.command()
-@_explained
+@explained
 def demo(as_json: Json = False) -> int:
     """Materialize the demo's whole history on the synthetic market and name the report to open."""
     from quant_assets.cli import materializing
@@ -73,7 +50,7 @@ def demo(as_json: Json = False) -> int:
 
 
 @app.command()
-@_explained
+@explained
 def run(
     assets: Annotated[list[str], typer.Argument(help="Assets or groups; add + for all downstream.")],
     date: Annotated[str | None, typer.Option("--date", help="One partition, YYYY-MM-DD.")] = None,
@@ -89,7 +66,7 @@ def run(
 
 
 @app.command()
-@_explained
+@explained
 def backfill(
     select: Select = None,
     first: From = None,
@@ -105,7 +82,22 @@ def backfill(
 
 
 @app.command()
-@_explained
+@explained
+def restate(
+    first: From = None,
+    last: To = None,
+    run: Annotated[bool, typer.Option("--run", help="Compute them again, as `quant backfill` does.")] = False,
+    profile: ProfileName = None,
+    as_json: Json = False,
+) -> int:
+    """List what is no longer current because an input was restated, and since when; --run computes it again."""
+    from quant_assets.cli import restating
+
+    return restating.restate(first, last, run, profile, as_json)
+
+
+@app.command()
+@explained
 def ingest(
     first: From = None,
     last: To = None,
@@ -124,7 +116,7 @@ def ingest(
 
 
 @app.command()
-@_explained
+@explained
 def repair(
     first: From = None,
     last: To = None,
@@ -141,7 +133,7 @@ def repair(
 
 
 @app.command()
-@_explained
+@explained
 def audit(first: From = None, last: To = None, profile: ProfileName = None, as_json: Json = False) -> int:
     """Show everything known about stored bars; exit code 3 where an ERROR stands."""
     from quant_assets.cli import auditing
@@ -150,7 +142,7 @@ def audit(first: From = None, last: To = None, profile: ProfileName = None, as_j
 
 
 @quarantine_app.command("list")
-@_explained
+@explained
 def quarantine_list(
     rule: Annotated[str | None, typer.Option("--rule", help="Only rows under this rule.")] = None,
     symbol: Annotated[str | None, typer.Option("--symbol", help="Only rows of this market.")] = None,
@@ -165,7 +157,7 @@ def quarantine_list(
 
 
 @quarantine_app.command("release")
-@_explained
+@explained
 def quarantine_release(
     symbol: Symbol, day: Day, reason: Reason, by: By = None, dry_run: DryRun = False, as_json: Json = False
 ) -> int:
@@ -176,7 +168,7 @@ def quarantine_release(
 
 
 @quarantine_app.command("reject")
-@_explained
+@explained
 def quarantine_reject(
     symbol: Symbol, day: Day, reason: Reason, by: By = None, dry_run: DryRun = False, as_json: Json = False
 ) -> int:
@@ -187,7 +179,7 @@ def quarantine_reject(
 
 
 @app.command()
-@_explained
+@explained
 def status(select: Select = None, profile: ProfileName = None, as_json: Json = False) -> int:
     """Show for each asset how many partitions are published, refused, withheld or missing."""
     from quant_assets.cli import inspecting
@@ -196,7 +188,7 @@ def status(select: Select = None, profile: ProfileName = None, as_json: Json = F
 
 
 @app.command()
-@_explained
+@explained
 def check(
     target: Annotated[str | None, typer.Argument(help="An asset, or `bars` to check a file of your own.")] = None,
     file: Annotated[Path | None, typer.Argument(help="With `bars`: a CSV or Parquet file, or a folder.")] = None,
@@ -216,7 +208,7 @@ def check(
 
 
 @app.command()
-@_explained
+@explained
 def sql(
     query: Annotated[
         str, typer.Argument(help="One SQL statement; every lakehouse table is a view. `show tables` lists them.")
@@ -230,7 +222,7 @@ def sql(
 
 
 @app.command()
-@_explained
+@explained
 def simulate(
     weights: Annotated[
         Path, typer.Argument(help="Long frame: date, symbol, weight (target at the start of that date).")
@@ -250,7 +242,7 @@ def simulate(
 
 
 @app.command()
-@_explained
+@explained
 def doctor(
     profile: ProfileName = None,
     fix: Annotated[bool, typer.Option("--fix", help="Mark orphaned runs as failed.")] = False,
@@ -263,7 +255,7 @@ def doctor(
 
 
 @app.command()
-@_explained
+@explained
 def maintain(
     retention_hours: Annotated[int, typer.Option(help="Keep unreferenced files this long.")] = 168,
     as_json: Json = False,
@@ -275,7 +267,7 @@ def maintain(
 
 
 @universe_app.command("list")
-@_explained
+@explained
 def universe_list(profile: ProfileName = None, as_json: Json = False) -> int:
     """List the universes of the profile and those shipped with the package."""
     from quant_assets.cli import universes
@@ -284,7 +276,7 @@ def universe_list(profile: ProfileName = None, as_json: Json = False) -> int:
 
 
 @universe_app.command("show")
-@_explained
+@explained
 def universe_show(name: UniverseName, profile: ProfileName = None, as_json: Json = False) -> int:
     """Print every rule of a universe and which layer states it; nothing else decides."""
     from quant_assets.cli import universes
@@ -293,7 +285,7 @@ def universe_show(name: UniverseName, profile: ProfileName = None, as_json: Json
 
 
 @universe_app.command("explain")
-@_explained
+@explained
 def universe_explain(
     name: UniverseName,
     date: Annotated[str, typer.Option("--date", help="Day, YYYY-MM-DD.")],
@@ -308,7 +300,7 @@ def universe_explain(
 
 
 @import_app.command("bars")
-@_explained
+@explained
 def import_bars(
     path: Annotated[Path, typer.Argument(help="A CSV, Parquet or feather file, or a folder of them.")],
     venue: Annotated[str, typer.Option(help="Venue prefix for symbols that have none.")] = "FILES",

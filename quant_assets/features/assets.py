@@ -10,6 +10,7 @@ from quant_assets import keys
 from quant_assets.declaration import Batch, Input, PublishedAsset, day_after
 from quant_assets.factory import BuiltAsset, build_asset
 from quant_assets.features.catalogue import selected_features
+from quant_assets.features.custom import custom_code
 from quant_assets.features.matrix import as_series, days_needed, features_frame
 from quant_assets.features.rules import feature_verdicts
 from quant_assets.profiles.model import Profile
@@ -62,5 +63,6 @@ def feature_assets(profile: Profile) -> list[BuiltAsset]:
         batch = Batch(frame, {d.strftime("%Y-%m-%d"): (v,) for d, v in verdicts.items()}, facts)
         return record_closed(batch, profile.calendar, run.keys, asset.levels)
 
-    config = [profile.features, profile.annualisation, profile.calendar]
+    own = custom_code(profile.features.modules)
+    config = [profile.features, profile.annualisation, profile.calendar, *own]
     return [build_asset(asset, body, config, profile.owner)]

@@ -8,16 +8,16 @@ of bars, and a whole history costs two passes, not one pass for each bar.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
 from quant_assets.features.series import BarSeries, FloatArray, IntArray
 
-# Bars of the stored series taken at a time: bounds memory at about 100 MB, however many symbols there are.
-_BARS_AT_ONCE = 500_000
+# Bars of the stored series taken at a time: bounds memory at tens of MB a thread, however many symbols there are.
+_BARS_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +31,13 @@ class Panel:
     close: FloatArray
     volume: FloatArray
     quote_value: FloatArray
+    _known: dict[str, FloatArray] = field(default_factory=dict, init=False)
+
+    def once(self, name: str, compute: Callable[[], FloatArray]) -> FloatArray:
+        """A result that several functions of this panel need, computed by the first that asks."""
+        if name not in self._known:
+            self._known[name] = compute()
+        return self._known[name]
 
 
 class PanelFunction(Protocol):
@@ -43,29 +50,22 @@ class PanelFunction(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Segments:
-    """The panel that ``rows[where]`` of a series need, and the place of each of them in it."""
+    """The panel that some rows of a series need, and the place of each of them in it."""
 
-    where: IntArray
     panel: Panel
     place: IntArray
 
 
-def segments(series: BarSeries, rows: IntArray, block_days: int) -> Iterator[Segments]:
-    """Panels of whole recursions that end at ``rows``, some symbols at a time; every row is in exactly one of them."""
-    start = series.anchor_of(rows, block_days)
-    for where in _by_symbols(series, rows):
-        yield _segments(series, rows[where], start[where], where)
-
-
-def _by_symbols(series: BarSeries, rows: IntArray) -> Iterator[IntArray]:
+def by_symbols(series: BarSeries, rows: IntArray) -> list[IntArray]:
     """Positions of ``rows``, grouped so that their symbols have about ``_BARS_AT_ONCE`` stored bars."""
     bars = np.bincount(series.code, minlength=len(series.symbols))
     group = (np.cumsum(bars) // _BARS_AT_ONCE)[series.code[rows]]
-    for number in np.unique(group):
-        yield np.flatnonzero(group == number)
+    return [np.flatnonzero(group == number) for number in np.unique(group)]
 
 
-def _segments(series: BarSeries, rows: IntArray, start: IntArray, where: IntArray) -> Segments:
+def segments(series: BarSeries, rows: IntArray, block_days: int) -> Segments:
+    """The panel of whole recursions that end at ``rows``."""
+    start = series.anchor_of(rows, block_days)
     begin, group = np.unique(start, return_inverse=True)
     end = np.zeros(len(begin), dtype=np.int64)
     np.maximum.at(end, group, rows)
@@ -73,5 +73,4 @@ def _segments(series: BarSeries, rows: IntArray, start: IntArray, where: IntArra
     offset = np.cumsum(lengths) - lengths
     source = np.repeat(begin - offset, lengths) + np.arange(lengths.sum())
     columns = (getattr(series, name)[source] for name in ("open", "high", "low", "close", "volume", "quote_value"))
-    panel = Panel(np.repeat(offset, lengths), *columns)
-    return Segments(where, panel, offset[group] + rows - start)
+    return Segments(Panel(np.repeat(offset, lengths), *columns), offset[group] + rows - start)

@@ -38,20 +38,32 @@ class Drift:
 
 
 def sample_rows(series: BarSeries, rows: IntArray, start: IntArray, window: int, config: FeaturesConfig) -> IntArray:
-    """Positions in ``rows`` to probe: ``prefix_symbols`` for each day, drawn with a seed made of the day.
+    """Positions in ``rows`` to probe, drawn with seeds made of the days; ``rows`` is ordered by day.
 
-    ``rows`` is ordered by day. About two thirds of a day's sample come from symbols whose windows are full.
+    ``prefix_symbols`` for each day, fewer where that would be more than ``prefix_rows`` in all; where there are more
+    days than that, one for each of ``prefix_rows`` days, the last one included. About two thirds of a day's sample come
+    from symbols whose windows are full.
     """
     full = rows - start + 1 >= window
     days, begin = np.unique(series.day[rows], return_index=True)
     ends = np.append(begin, len(rows))[1:]
-    wanted, chosen = config.prefix_symbols, []
-    for day, low, high in zip(days, begin, ends, strict=True):
-        order = low + np.random.default_rng(int(day) & 0x7FFFFFFF).permutation(high - low)
+    wanted = max(min(config.prefix_symbols, config.prefix_rows // max(len(days), 1)), 1)
+    chosen = []
+    for place in _sampled_days(days, config.prefix_rows):
+        low, high = begin[place], ends[place]
+        order = low + np.random.default_rng(int(days[place]) & 0x7FFFFFFF).permutation(high - low)
         ready = order[full[order]][: -(-2 * wanted // 3)]
         rest = order[~np.isin(order, ready)]
         chosen.append(np.sort(np.concatenate([ready, rest])[:wanted]))
     return np.concatenate(chosen).astype(np.int64) if chosen else np.empty(0, dtype=np.int64)
+
+
+def _sampled_days(days: IntArray, most: int) -> IntArray:
+    """Places of at most ``most`` of the days, the last one among them."""
+    if len(days) <= most:
+        return np.arange(len(days))
+    drawn = np.random.default_rng(int(days[-1]) & 0x7FFFFFFF).permutation(len(days) - 1)[: most - 1]
+    return np.append(np.sort(drawn), len(days) - 1)
 
 
 def prefix_evidence(
@@ -85,17 +97,32 @@ def warmup_drift(
     Only rows that have that much history count; a feature without such a row is absent.
     """
     found: dict[str, Drift] = {}
-    for feature in features:
-        if feature.drift <= 0:
+    drifting = [f for f in features if f.drift > 0]
+    for shape in sorted({f.shape for f in drifting}):
+        alike = [f for f in drifting if f.shape == shape]
+        longer = [_longer(f, config.warmup_multiple) for f in alike]
+        enough = rows[available_bars(series, rows, longer[0]) >= longer[0].window]
+        if not len(enough):
             continue
-        window, span = feature.window * config.warmup_multiple, feature.span_days * config.warmup_multiple
-        longer = replace(feature, window=window, min_bars=window, span_days=span)
-        enough = rows[available_bars(series, rows, longer) >= window]
-        if len(enough):
-            near, far = (compute(series, enough, [f])[feature.id] for f in (feature, longer))
-            size = feature.upper - feature.lower if "rating" in feature.tags else np.maximum(np.abs(far), 1e-2)
-            found[feature.id] = Drift(enough, series.day[enough], np.abs(near - far) / size)
+        near, far = compute(series, enough, alike), compute(series, enough, longer)
+        for feature in alike:
+            a, b = near[feature.id], far[feature.id]
+            size = feature.upper - feature.lower if "rating" in feature.tags else _magnitude(series, enough, feature, b)
+            found[feature.id] = Drift(enough, series.day[enough], np.abs(a - b) / size)
     return found
+
+
+def _longer(feature: Feature, multiple: int) -> Feature:
+    """The feature on a history so many times as long."""
+    window = feature.window * multiple
+    return replace(feature, window=window, min_bars=window, span_days=feature.span_days * multiple)
+
+
+def _magnitude(series: BarSeries, rows: IntArray, feature: Feature, values: FloatArray) -> FloatArray:
+    """What a difference is relative to: itself, or the price for a value in quote currency, which may be near zero."""
+    if feature.unit == "quote currency":
+        return series.close[rows]
+    return np.maximum(np.abs(values), 1e-2)
 
 
 def _differs(a: FloatArray, b: FloatArray) -> BoolArray:

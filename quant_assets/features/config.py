@@ -25,6 +25,9 @@ RELEASE_FEATURES = (
 )
 
 
+ALL = "all"
+
+
 class FeaturesConfig(ConfigBlock):
     """Features of a profile; every window counts bars of the symbol itself, returns count one bar more.
 
@@ -32,25 +35,29 @@ class FeaturesConfig(ConfigBlock):
     """
 
     features: tuple[str, ...] = Field(
-        default=RELEASE_FEATURES, min_length=1, description="Feature ids, in column order."
+        default=RELEASE_FEATURES, min_length=1, description="Feature ids, in column order, or `[all]`."
+    )
+    modules: tuple[str, ...] = Field(
+        default=(), description="Importable modules of features of your own (`package.module`)."
     )
     momentum_window: int = Field(default=252, ge=2, le=5000, description="Returns in the mean of `momentum`.")
     volatility_window: int = Field(
         default=252, ge=2, le=5000, description="Returns in `realised_volatility` and `stability` (its reciprocal)."
     )
     efficiency_window: int = Field(default=120, ge=2, le=5000, description="Returns in `efficiency`.")
-    rating_window: int = Field(
+    complexity_window: int = Field(
+        default=120, ge=64, le=5000, description="Returns in the features of memory and complexity."
+    )
+    liquidity_window: int = Field(default=30, ge=5, le=5000, description="Returns in the features of liquidity.")
+    order_value: float = Field(
+        default=10_000.0, gt=0, description="Order in quote currency that `execution_cost` is about."
+    )
+    memory_bars: int = Field(
         default=400,
         ge=250,
         le=5000,
-        description="Bars that `recommend_ma` reads; its exponential averages start there.",
-    )
-    rating_min_bars: int | None = Field(
-        default=None,
-        ge=200,
-        le=5000,
-        description="Fewest bars that get a `recommend_ma`; unset: `rating_window`. 200 rates young symbols as soon as "
-        "the longest average exists, as the screener does, on a shorter memory.",
+        description="Fewest bars that a recursive feature rests on where the life has them. At 400 an EMA 200 still "
+        "holds an eighth of its seed, at 1,400 a millionth.",
     )
     max_missing_days: int = Field(
         default=30,
@@ -62,6 +69,13 @@ class FeaturesConfig(ConfigBlock):
         default=0.9, gt=0, le=1, description="L2.NAN: share of warmed-up symbols that must have a value."
     )
     prefix_symbols: int = Field(default=3, ge=1, le=1000, description="L2.PREFIX: symbols recomputed for each day.")
+    prefix_rows: int = Field(
+        default=600,
+        ge=1,
+        le=1_000_000,
+        description="L2.PREFIX: most bars recomputed in one run; where a range has more days, days are sampled too and "
+        "the others rest on the evidence of the range.",
+    )
     prefix_future_bars: int = Field(default=30, ge=1, le=1000, description="L2.PREFIX: bars fabricated after the day.")
     warmup_multiple: int = Field(
         default=4, ge=2, le=16, description="L2.WARMUP: longer history to compare with, in windows."

@@ -49,11 +49,14 @@ class MatrixRange:
     @cached_property
     def warm(self) -> BoolArray:
         """Where the bars hold at least the feature's declared warm-up."""
-        inside = self.rows >= 0
-        bars = np.zeros(self.values.shape, dtype=np.int64)
+        inside = np.flatnonzero(self.rows >= 0)
+        warm = np.zeros(self.values.shape, dtype=np.bool_)
+        bars: dict[tuple[bool, int, int], IntArray] = {}
         for k, feature in enumerate(self.features):
-            bars[inside, k] = available_bars(self.series, self.rows[inside], feature)
-        return bars >= np.array([f.min_bars for f in self.features])
+            if feature.shape not in bars:
+                bars[feature.shape] = available_bars(self.series, self.rows[inside], feature)
+            warm[inside, k] = bars[feature.shape] >= feature.min_bars
+        return warm
 
     def cells(self, mask: BoolArray, day: slice) -> list[dict[str, Any]]:
         """The first marked cells of ``day`` as offenders; ``mask`` is as long as the day."""

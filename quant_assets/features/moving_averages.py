@@ -125,19 +125,6 @@ def rma(values: FloatArray, length: int, first: IntArray | None = None) -> Float
     return _recursive(values, length, 1.0, 0.0, first)
 
 
-def ema_weights(length: int, window: int) -> FloatArray:
-    """Weight of each of ``window`` items, oldest first, in the last value of ``ema(items, length)``; they sum to 1.
-
-    The recursion unrolled: item k after the seed weighs alpha (1 - alpha)^(window - 1 - k), and each of the first
-    ``length`` items weighs (1 - alpha)^(window - length) / length.
-    """
-    if window < length:
-        raise UsageError(f"an exponential average of {length} needs a window of at least that, not {window}")
-    alpha = 2.0 / (length + 1)
-    decay = np.multiply.accumulate(np.append(1.0, np.full(window - length, 1.0 - alpha)))
-    return np.concatenate([np.full(length, decay[-1] / length), alpha * decay[:-1][::-1]])
-
-
 def _recursive(values: FloatArray, length: int, numerator: float, extra: float, first: IntArray | None) -> FloatArray:
     """Recursive average whose newest value weighs ``numerator / (length + extra)``."""
     from quant_assets.features.recursive_kernels import exponential

@@ -73,4 +73,8 @@ def _gathered(
     """Series of the ``source`` bars under new identities; prices times ``scale[0]``, volumes times ``scale[1]``."""
     prices = (getattr(series, name)[source] * scale[0] for name in ("open", "high", "low", "close"))
     volumes = (getattr(series, name)[source] * scale[1] for name in ("volume", "quote_value"))
-    return BarSeries(names, code.astype(np.int64), day.astype(np.int64), first.astype(np.int64), *prices, *volumes)
+    codes, days, starts = (part.astype(np.int64) for part in (code, day, first))
+    opened, high, low, close = prices
+    volume, value = volumes
+    life = series.life_start[source]
+    return BarSeries(names, codes, days, starts, opened, high, low, close, volume, value, life)

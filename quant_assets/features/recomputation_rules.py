@@ -18,7 +18,8 @@ def recomputation_results(data: MatrixRange, compute: Compute) -> tuple[list[Rul
     """L2.PREFIX and L2.WARMUP of each day, both on the same sampled bars, with one engine call for the whole range."""
     located = np.flatnonzero(data.rows >= 0)
     window = max(f.window for f in data.features)
-    start = np.minimum.reduce([f.start_of(data.series, data.rows[located]) for f in data.features])
+    shapes = {f.shape: f for f in data.features}
+    start = np.minimum.reduce([f.start_of(data.series, data.rows[located]) for f in shapes.values()])
     picked = sample_rows(data.series, data.rows[located], start, window, data.config)
     at, start = located[picked], start[picked]
     rows = data.rows[at]
@@ -26,10 +27,12 @@ def recomputation_results(data: MatrixRange, compute: Compute) -> tuple[list[Rul
     drift = warmup_drift(data.series, rows, data.features, data.config, compute)
     sampled = data.series.day[rows]
     begin, end = np.searchsorted(sampled, data.days), np.searchsorted(sampled, data.days, side="right")
-    prefix = [
-        _prefix(data, at[a:b], evidence.recomputed[a:b], evidence.differs[a:b])
-        for a, b in zip(begin.tolist(), end.tolist(), strict=True)
-    ]
+    prefix = []
+    traded = np.isin(data.days, data.series.day[data.rows[located]])
+    for a, b, has_bars in zip(begin.tolist(), end.tolist(), traded.tolist(), strict=True):
+        # A day that was not drawn rests on the evidence of the range; one without any bar on none.
+        some = slice(a, b) if b > a or not has_bars else slice(0, len(at))
+        prefix.append(_prefix(data, at[some], evidence.recomputed[some], evidence.differs[some]))
     return prefix, [_warmup(data, drift, int(day)) for day in data.days]
 
 

@@ -39,6 +39,7 @@ class Feature:
     parameters: Parameters = field(default_factory=dict)
     output: int = 0
     memory: bool = False
+    on_request: bool = False
     drift: float = 0.0
     drift_note: str = "none: nothing before the window enters the formula"
     version: int = 1
@@ -54,6 +55,11 @@ class Feature:
         if self.memory:
             return series.anchor_of(rows, self.span_days)
         return series.start_of(rows, self.window, self.span_days)
+
+    @property
+    def shape(self) -> tuple[bool, int, int]:
+        """What features share that read the same bars."""
+        return self.memory, self.window, self.span_days
 
     @property
     def description(self) -> str:

@@ -78,12 +78,18 @@ def drawdown(series: BarSeries, start: IntArray, end: IntArray, parameters: Para
 
 def antifragility(series: BarSeries, start: IntArray, end: IntArray, parameters: Parameters) -> Outputs:
     """Antifragility score of the returns; parameters ``share`` of a tail and ``full_history`` in returns."""
-    skew, _ = shape(series, start, end, parameters)
+    return (distribution(series, start, end, parameters)[3],)
+
+
+def distribution(series: BarSeries, start: IntArray, end: IntArray, parameters: Parameters) -> Outputs:
+    """Skewness, excess kurtosis, worst tail and antifragility; parameters as of ``antifragility``."""
+    skew, kurtosis = shape(series, start, end, parameters)
     lower, upper = tail(series, start, end, parameters)
     gain, loss = np.maximum(upper, 0.0), np.maximum(-lower, 0.0)
     bounded = (1.0 + skew / (1.0 + np.abs(skew))) / 2.0
     both = np.where(gain + loss > 0.0, gain + loss, np.nan)
-    return ((bounded + gain / both) * np.minimum(1.0, (end - start) / parameters["full_history"]),)
+    score = (bounded + gain / both) * np.minimum(1.0, (end - start) / parameters["full_history"])
+    return skew, kurtosis, lower, score
 
 
 def autocorrelation(series: BarSeries, start: IntArray, end: IntArray, parameters: Parameters) -> Outputs:
@@ -194,6 +200,17 @@ def volume_score(series: BarSeries, start: IntArray, end: IntArray, parameters: 
     out = np.empty(len(end))
     _kernels("order").robust_scores(_logs(series.volume), start, end, liquidity.MAD_TO_DEVIATION, out)
     return (out,)
+
+
+def age(series: BarSeries, start: IntArray, end: IntArray, parameters: Parameters) -> Outputs:
+    """Calendar days since the first day of the life; no parameters."""
+    return (listing_age(series.day, series.life_start, end),)
+
+
+def survival_score(series: BarSeries, start: IntArray, end: IntArray, parameters: Parameters) -> Outputs:
+    """Survival score; parameters ``bars_per_day`` and ``span_days``."""
+    bars_per_day, span_days = parameters["bars_per_day"], int(parameters["span_days"])
+    return (survival(series, series.life_start, start, end, bars_per_day, span_days),)
 
 
 def listing_age(day: IntArray, life_start: IntArray, end: IntArray) -> FloatArray:

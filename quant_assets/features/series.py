@@ -27,6 +27,7 @@ class BarSeries:
     ``symbols`` holds the distinct names, ``code[i]`` indexes it, ``day[i]`` counts days since 1970-01-01 and
     ``first[i]`` is the row of the first bar of the life that row ``i`` belongs to. Prices are price * adj_factor in
     quote currency, ``volume`` is volume / adj_factor in base units, ``quote_value`` is in quote currency (NaN unknown).
+    ``life_start[i]`` is the first day of the life, loaded or not.
     """
 
     symbols: tuple[str, ...]
@@ -39,6 +40,7 @@ class BarSeries:
     close: FloatArray
     volume: FloatArray
     quote_value: FloatArray
+    life_start: IntArray
 
     def __len__(self) -> int:
         return len(self.day)
@@ -124,19 +126,21 @@ def build_series(bars: pd.DataFrame) -> BarSeries:
         code, day = code[order], day[order]
     names = tuple(str(s) for s in symbols)
     code64 = code.astype(np.int64)
+    life = day_numbers(frame["life_start"])
     factor = frame["adj_factor"].to_numpy(np.float64)
     opened, high, low, close = (frame[c].to_numpy(np.float64) * factor for c in PRICES)
     return BarSeries(
         names,
         code64,
         day,
-        _first_rows(names, code64, day, day_numbers(frame["life_start"])),
+        _first_rows(names, code64, day, life),
         open=opened,
         high=high,
         low=low,
         close=close,
         volume=frame["volume"].to_numpy(np.float64) / factor,
         quote_value=frame["quote_volume"].to_numpy(np.float64).copy(),
+        life_start=life,
     )
 
 

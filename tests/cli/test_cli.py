@@ -17,7 +17,7 @@ from tests.e2e.worlds import TINY_END, TINY_START, tiny_profile
 
 COMMANDS = (
     "demo", "run", "backfill", "status", "check", "sql", "simulate", "doctor", "maintain", "universe", "import",
-    "ingest", "repair", "audit", "quarantine",
+    "ingest", "repair", "audit", "quarantine", "features", "restate",
 )  # fmt: skip
 L0 = (
     "L0.SCHEMA",

@@ -40,7 +40,7 @@ def test_the_same_code_gives_the_same_bytes(generator, pages):
 
 
 def test_every_key_of_the_demo_profile_is_explained(pages):
-    for key in ("bad_ohlc_free_rows", "cap_relief", "concentration_base", "rating_min_bars", "on_empty"):
+    for key in ("bad_ohlc_free_rows", "cap_relief", "concentration_base", "memory_bars", "on_empty"):
         assert f"| `{key}` |" in pages["reference/profile.md"]
 
 

@@ -15,8 +15,8 @@ import pandas as pd
 from quant_assets.manifests import PUBLISHED
 from tests.e2e.worlds import Place, tiny_bars, tiny_profile
 
-KILLS = 6
-CLOCK_COLUMNS = {"ingested_at", "recorded_at", "run_id", "table_version"}
+KILLS = 4
+CLOCK_COLUMNS = {"ingested_at", "recorded_at", "run_id", "table_version", "seconds", "attempt"}
 BOOKKEEPING = {"manifests", "refusals"}
 
 
@@ -58,7 +58,7 @@ def test_killed_backfills_end_like_an_undisturbed_one(tiny: Place, tmp_path: Pat
     rng = random.Random(20230102)
     place = Place(tmp_path).write(tiny_profile(), tiny_bars())
     killed = sum(kill_at_random(place, rng) for _ in range(KILLS))
-    assert killed >= 4, "most kills must have hit a backfill at work"
+    assert killed >= 3, "most kills must have hit a backfill at work"
 
     process = backfilling(place)
     told, _ = process.communicate(timeout=280)

@@ -35,7 +35,7 @@ BAR_COLUMNS = ("symbol", "date", "open", "high", "low", "close", "volume", "quot
 TINY_START, TINY_FIRST_WEEK, TINY_END = "2023-01-02", "2023-02-27", "2023-04-09"
 SMALL_START, SMALL_FIRST_WEEK, SMALL_END = "2022-01-01", "2022-11-07", "2023-02-12"
 UP_GROSS = 0.5
-SHORT_WINDOWS = {"momentum_window": 120, "volatility_window": 90, "rating_window": 250, "rating_min_bars": 200}
+SHORT_WINDOWS = {"momentum_window": 120, "volatility_window": 90, "memory_bars": 250}
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def synthetic_bars(symbol: str, days: int, seed: int, start: pd.Timestamp = STAR
 def config() -> FeaturesConfig:
     """Short windows, so that few bars suffice; the rating keeps the least it can work with."""
     return FeaturesConfig(
-        momentum_window=30, volatility_window=40, efficiency_window=20, rating_window=260, max_missing_days=10
+        momentum_window=30, volatility_window=40, efficiency_window=20, memory_bars=260, max_missing_days=10
     )
 
 

@@ -65,7 +65,7 @@ def _merged_nearest(prices: np.ndarray) -> np.ndarray:
 def _first_component(prices: np.ndarray) -> np.ndarray:
     """First principal component of three lags, fitted on all data."""
     lags = np.column_stack([np.roll(prices, k) for k in range(3)])
-    lags[:2] = lags[2]
+    lags[:2] = lags[-1]
     centred = lags - lags.mean(axis=0)
     return centred @ np.linalg.svd(centred, full_matrices=False)[2][0]
 

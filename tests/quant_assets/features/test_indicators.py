@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from quant_assets.errors import UsageError
 from quant_assets.features import statistics
-from quant_assets.features.moving_averages import ema, ema_weights, sma
+from quant_assets.features.moving_averages import sma
 from quant_assets.features.oscillators import rsi
 from quant_assets.features.ratings import ichimoku_vote, line_vote, moving_average_votes, recommend_ma
 from quant_assets.features.trend import adx_di, atr, ichimoku, true_range
@@ -86,14 +86,6 @@ def test_return_statistics_against_their_definitions() -> None:
     assert np.isnan(statistics.momentum(close, 4, 365.0)[:4]).all()
 
 
-@given(st.integers(1, 40), st.integers(0, 60))
-def test_unrolled_exponential_weights_give_the_recursion(length: int, more: int) -> None:
-    values = np.random.default_rng(length * 100 + more).normal(100, 5, length + more)
-    weights = ema_weights(length, len(values))
-    assert weights.sum() == pytest.approx(1.0, abs=1e-12)
-    assert weights @ values == pytest.approx(ema(values, length)[-1], rel=1e-12)
-
-
 def test_an_average_of_flat_prices_votes_neutral_in_spite_of_rounding() -> None:
     flat = np.full(250, 0.1)
     assert (moving_average_votes(flat, flat, flat, np.ones(250))[-1] == 0.0).all()
@@ -138,5 +130,3 @@ def test_a_missing_line_leaves_the_rating_undefined_instead_of_damping_it() -> N
 def test_impossible_lengths_are_refused() -> None:
     with pytest.raises(UsageError, match="at least 1"):
         sma(np.ones(5), 0)
-    with pytest.raises(UsageError, match="window of at least"):
-        ema_weights(10, 9)

@@ -16,6 +16,7 @@ from quant_assets.features.matrix import features_frame
 from quant_assets.features.rules import RULES, feature_verdicts
 from quant_assets.features.series import BarSeries
 from tests.quant_assets.features.conftest import synthetic_bars
+from tests.quant_assets.features.leaks import LEAKS
 
 
 @pytest.fixture(scope="module")
@@ -152,8 +153,9 @@ def test_warm_up_drift_is_measured_where_history_allows_and_warns_beyond_the_tol
     config = FeaturesConfig(features=("rsi_14",), prefix_symbols=5)
     bars = synthetic_bars("SYN:A/USDT", 1100, seed=5)
     day = bars["date"].iloc[-1]
-    for window, fine in ((250, True), (60, False)):
-        feature = dataclasses.replace(selected_features(config, 365.0)[0], window=window, min_bars=window)
+    for window, fine in ((250, True), (30, False)):
+        declared = selected_features(config, 365.0)[0]
+        feature = dataclasses.replace(declared, window=window, min_bars=window, span_days=window)
         matrix = features_frame(bars, [day], config, 365.0, features=[feature])
         verdict = feature_verdicts(matrix, bars, [day], config, 365.0, features=[feature])[day]
         warmup = result(verdict, "L2.WARMUP")
@@ -167,32 +169,6 @@ def test_warm_up_drift_is_measured_where_history_allows_and_warns_beyond_the_tol
 def _per_life(series: BarSeries, values: np.ndarray, function) -> np.ndarray:
     starts = np.unique(series.first)
     return np.concatenate([function(part) for part in np.split(values, starts[1:])])
-
-
-def _shifted(part: np.ndarray, by: int) -> np.ndarray:
-    return pd.Series(part).shift(by).to_numpy()
-
-
-LEAKS = {
-    "next close": lambda p: _shifted(p, -1),
-    "close five days later": lambda p: _shifted(p, -5),
-    "centred mean": lambda p: pd.Series(p).rolling(5, center=True).mean().to_numpy(),
-    "full-sample z-score": lambda p: (p - p.mean()) / p.std(),
-    "full-sample rank": lambda p: pd.Series(p).rank(pct=True).to_numpy(),
-    "full-sample minimum and maximum": lambda p: (p - p.min()) / (p.max() - p.min()),
-    "backward fill": lambda p: pd.Series(np.where(np.arange(len(p)) % 7 == 0, p, np.nan)).bfill().to_numpy(),
-    "week labelled by its first day": lambda p: np.repeat(
-        [p[i : i + 7].mean() for i in range(0, len(p), 7)], [len(p[i : i + 7]) for i in range(0, len(p), 7)]
-    ),
-    "reversed exponential mean": lambda p: pd.Series(p[::-1]).ewm(span=10).mean().to_numpy()[::-1],
-    "forward return as a feature": lambda p: _shifted(p, -3) / p - 1,
-    "two-sided smoothing": lambda p: np.convolve(p, np.ones(9) / 9, mode="same"),
-    "demeaned by the last value": lambda p: p - p[-1],
-    "interpolated gaps": lambda p: (
-        pd.Series(np.where(np.arange(len(p)) % 5 == 0, p, np.nan)).interpolate(limit_direction="both").to_numpy()
-    ),
-    "all bars before the window": lambda p: np.cumsum(p),
-}
 
 
 @pytest.mark.parametrize("leak", LEAKS)

@@ -1,0 +1,117 @@
+"""`quant features certify`: the L2 recomputation rules on stored bars, feature by feature, nothing published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from quant_assets.cli.feature_files import feature_ids
+from quant_assets.cli.session import iso_day, open_lakehouse, print_json, print_table
+from quant_assets.errors import EmptyResult, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from quant_assets.features.certifying import Certification
+    from quant_assets.features.registry import Feature
+    from quant_assets.profiles.model import Profile
+    from quant_resources.lakehouse.store import Lakehouse
+
+LAST_DAYS = 30
+BAR_COLUMNS = (
+    "date", "symbol", "open", "high", "low", "close", "volume", "quote_volume", "life_start", "adj_factor",
+)  # fmt: skip
+COLUMNS = ("feature", "verdict", "values", "density", "outside", "probes", "breaches", "drift_probes", "drift")
+
+
+def certify(
+    features: Sequence[str] | None,
+    more: Sequence[str],
+    profile: str | None,
+    first: str | None,
+    last: str | None,
+    as_json: bool,
+) -> int:
+    """Certify the profile's features (or those named) on published days; exit code 3 where one fails."""
+    from quant_assets.features.certifying import certify as certified
+    from quant_assets.features.series import build_series
+    from quant_assets.profiles.load import load_profile
+
+    wanted, chosen = feature_ids(features, more), load_profile(profile)
+    begin, end = iso_day(first, "--from"), iso_day(last, "--to")
+    if begin is not None and end is not None and begin > end:
+        raise UsageError(f"--from {begin} is after --to {end}; exchange them")
+    declared = _declared(chosen, wanted)
+    lakehouse = open_lakehouse()
+    days = _days(lakehouse, chosen, begin, end)
+    series = build_series(_bars(lakehouse, chosen, days, max(f.reach_days for f in declared)))
+    result = certified(series, days, declared, chosen.features, chosen.annualisation)
+    span = days[0].strftime("%Y-%m-%d"), days[-1].strftime("%Y-%m-%d")
+    _show(result, chosen.name, span, as_json)
+    return 0 if result.passed else 3
+
+
+def _declared(profile: Profile, wanted: Sequence[str] | None) -> tuple[Feature, ...]:
+    from quant_assets.features.catalogue import build_registry, selected_features
+
+    if wanted is None:
+        return selected_features(profile.features, profile.annualisation)
+    return build_registry(profile.features, profile.annualisation).select(wanted)
+
+
+def _days(lakehouse: Lakehouse, profile: Profile, first: str | None, last: str | None) -> list[pd.Timestamp]:
+    """Open days with published bars in the range; without a range the last ``LAST_DAYS`` of them."""
+    import pandas as pd
+
+    from quant_assets.manifests import PUBLISHED, Ledger
+    from quant_assets.market.calendars import closed_days
+
+    states = Ledger(lakehouse).states("ohlcv")
+    keys = sorted(k for k, s in states.items() if s.status == PUBLISHED and (first or "") <= k <= (last or "9999"))
+    if keys:
+        days = pd.DatetimeIndex(keys)
+        closed = closed_days(profile.calendar, days[0].date(), days[-1].date())
+        keys = [key for key, day in zip(keys, days, strict=True) if day not in closed]
+    if not keys:
+        raise EmptyResult(
+            f"no bars are published in {first or 'the start'} .. {last or 'the end'}; "
+            "run `quant backfill --select ohlcv` first"
+        )
+    return [pd.Timestamp(k) for k in (keys if first or last else keys[-LAST_DAYS:])]
+
+
+def _bars(lakehouse: Lakehouse, profile: Profile, days: Sequence[pd.Timestamp], reach: int) -> pd.DataFrame:
+    """Stored bars up to the last day, all of them: drifts are measured on more history than values need.
+
+    Raises ContractViolation where a day that values rest on is not published.
+    """
+    import pandas as pd
+
+    from quant_assets.gate import ContractGate
+    from quant_assets.manifests import Ledger
+    from quant_assets.tables import OHLCV_TABLE
+
+    begin = max(pd.Timestamp(profile.start), days[0] - pd.Timedelta(days=reach - 1))
+    window = [d.strftime("%Y-%m-%d") for d in pd.date_range(begin, days[-1])]
+    ContractGate(Ledger(lakehouse)).slice("ohlcv", OHLCV_TABLE.name, window, -1)
+    return lakehouse.read(OHLCV_TABLE, columns=BAR_COLUMNS, end=window[-1])
+
+
+def _show(result: Certification, profile: str, span: tuple[str, str], as_json: bool) -> None:
+    records = [f.to_record() for f in result.figures]
+    if as_json:
+        told = {"profile": profile, "first": span[0], "last": span[1], "days": result.days, "passed": result.passed}
+        print_json({**told, "features": records, "broken_days": result.broken, "examples": list(result.examples)})
+        return
+    shown = [
+        {**r, "drift": f"{r['drift']:.2g} of {r['tolerance']:.2g}" if r["drift_probes"] else "not measured"}
+        if r["tolerance"] else {**r, "drift": "fixed window"}
+        for r in records
+    ]  # fmt: skip
+    title = f"{'certified' if result.passed else 'NOT certified'}: {span[0]} .. {span[1]} ({result.days} days)"
+    print_table(title, shown, COLUMNS)
+    for rule, days in result.broken.items():
+        if days:
+            print(f"{rule}: broken on {days} days")
+    for example in result.examples:
+        print(f"  {example}")

@@ -1,0 +1,179 @@
+"""`quant features compute`: features of a user's own bars, of any interval, over their whole history."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from quant_assets.cli.feature_bars import BarsFile, read_bars
+from quant_assets.cli.session import print_json, print_table
+from quant_assets.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from quant_assets.features.any_bars import AnyBars
+    from quant_assets.features.config import FeaturesConfig
+    from quant_assets.features.registry import Feature
+
+SUFFIXES = (".csv", ".parquet")
+
+
+def compute(
+    bars: Path,
+    out: Path,
+    features: Sequence[str] | None,
+    more: Sequence[str],
+    profile: str | None,
+    annualisation: float | None,
+    as_json: bool,
+) -> int:
+    """Write symbol, date or timestamp as given, and one column for each feature, sorted by symbol and time."""
+    if out.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"--out {out}: write to a {' or a '.join(SUFFIXES)} file")
+    from quant_assets.features.any_bars import any_bars, whole_history
+    from quant_assets.features.engine import compute_features
+
+    wanted, config = feature_ids(features, more), features_config(profile)
+    plan = _Choice(config, wanted, profile is not None)
+    plan.known_ids()
+    given = read_bars(bars)
+    laid = any_bars(given.frame, given.micros)
+    periods = annualisation or laid.annualisation
+    chosen, left_out = plan.choose(given, laid, periods)
+    rows = range_of(len(laid.series))
+    values = compute_features(laid.series, rows, [whole_history(f) for f in chosen])
+    frame = given.keys.iloc[laid.order].reset_index(drop=True)
+    frame = frame.assign(**{f.id: values[f.id] for f in chosen})
+    write_atomically(frame, out)
+    _report(given, laid, out, chosen, left_out, (periods, annualisation is not None), as_json)
+    return 0
+
+
+def feature_ids(features: Sequence[str] | None, more: Sequence[str]) -> list[str] | None:
+    """Ids of `--features`: repeated, with commas, or followed by more words; None where none was asked for."""
+    if more and not features:
+        raise UsageError(f"unexpected arguments {list(more)}; feature ids go with --features")
+    if not features:
+        return None
+    ids = [i for text in (*features, *more) for i in text.replace(",", " ").split()]
+    if not ids:
+        raise UsageError("--features names no feature; leave the option out for all of them")
+    return ids
+
+
+def features_config(profile: str | None) -> FeaturesConfig:
+    """Feature parameters of a profile, or the defaults."""
+    from quant_assets.features.config import FeaturesConfig
+    from quant_assets.profiles.load import load_profile
+
+    return FeaturesConfig() if profile is None else load_profile(profile).features
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Which features to compute: those asked for, else the profile's, else all that are not on request only."""
+
+    config: FeaturesConfig
+    asked: list[str] | None
+    of_profile: bool
+
+    def known_ids(self) -> None:
+        """Refuse unknown and repeated ids before anything is read."""
+        self._selected(365.0)
+
+    def choose(self, given: BarsFile, laid: AnyBars, periods: float) -> tuple[list[Feature], dict[str, str]]:
+        """Features that these bars can give, and the reason for each that is left out.
+
+        Raises UsageError where one that was asked for by name cannot be given.
+        """
+        from quant_assets.features.any_bars import DAY, annualised_ids, needs_days, needs_volume
+
+        yearly, known = annualised_ids(self.config), periods == periods
+        reasons: list[tuple[Callable[[Feature], bool], str]] = []
+        if not given.has_volume:
+            reasons.append((needs_volume, "needs volume, and the file has no column volume"))
+        if not known:
+            reasons.append((lambda f: f.id in yearly, f"is annualised; give --annualisation N for {laid.told}"))
+        if laid.step != DAY:
+            reasons.append((needs_days, "counts calendar days and needs daily bars"))
+        chosen, left_out = [], {}
+        for feature in self._selected(periods if known else 365.0):
+            why = next((text for fails, text in reasons if fails(feature)), None)
+            if why is None:
+                chosen.append(feature)
+            elif self.asked is not None:
+                raise UsageError(f"{given.path}: feature {feature.id} {why}")
+            else:
+                left_out[feature.id] = why
+        if not chosen:
+            raise UsageError(f"{given.path}: no feature can be computed from these bars: {left_out}")
+        return chosen, left_out
+
+    def _selected(self, periods: float) -> list[Feature]:
+        from quant_assets.features.catalogue import build_registry, selected_features
+
+        registry = build_registry(self.config, periods)
+        if self.asked is not None:
+            return list(registry.select(self.asked))
+        if self.of_profile:
+            return list(selected_features(self.config, periods))
+        return [feature for feature in registry if not feature.on_request]
+
+
+def range_of(count: int) -> Any:  # noqa: ANN401 - an integer array, without importing numpy at start
+    """All rows 0 .. count - 1."""
+    import numpy as np
+
+    return np.arange(count, dtype=np.int64)
+
+
+def write_atomically(frame: pd.DataFrame, out: Path) -> None:
+    """Write a CSV or Parquet file that exists whole or not at all."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    try:
+        if out.suffix.lower() == ".parquet":
+            frame.to_parquet(partial, index=False)
+        else:
+            frame.to_csv(partial, index=False)
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _report(
+    given: BarsFile,
+    laid: AnyBars,
+    out: Path,
+    chosen: Sequence[Feature],
+    left_out: dict[str, str],
+    periods: tuple[float, bool],
+    as_json: bool,
+) -> None:
+    """Say what was read, how it was understood, and what was left out."""
+    notes = list(given.notes)
+    if not laid.sorted_before:
+        notes.append("the bars were not in order of time; they were sorted by symbol and time")
+    years, stated = periods
+    known = years == years
+    told = {
+        "file": str(given.path), "out": str(out), "bars": len(laid.series), "symbols": len(laid.series.symbols),
+        "time_column": given.time_column, "interval": laid.told, "annualisation": years if known else None,
+        "annualisation_from": "--annualisation" if stated else laid.told if known else "unknown",
+        "features": [f.id for f in chosen], "left_out": left_out, "notes": notes,
+    }  # fmt: skip
+    if as_json:
+        print_json(told)
+        return
+    shown = ("bars", "symbols", "interval", "annualisation", "annualisation_from")
+    lines = [{"what": name.replace("_", " "), "value": told[name]} for name in shown]
+    lines += [{"what": "features", "value": len(chosen)}]
+    print_table(f"{len(chosen)} features written to {out}", lines)
+    for note in notes:
+        print(f"note: {note}")
+    for why in dict.fromkeys(left_out.values()):
+        print(f"left out: {', '.join(i for i, w in left_out.items() if w == why)}: {why}")

@@ -1,0 +1,162 @@
+"""Bars of any interval as a series whose rows count bars, so that features can be computed without the platform.
+
+Where the bars lie on a grid, holes or not, ``day`` is the number of the grid step; otherwise (months, say) it is the
+running number of the bar of its symbol. Every symbol is one life, and its prices are taken as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from quant_assets.errors import EmptyResult, UsageError
+from quant_assets.features.catalogue import build_registry
+from quant_assets.features.config import FeaturesConfig
+from quant_assets.features.registry import Feature
+from quant_assets.features.series import PRICES, BarSeries, FloatArray, IntArray
+
+DAY = 86_400_000_000  # microseconds
+YEAR_DAYS, SESSION_YEAR = 365.0, 252.0
+WHOLE_HISTORY = 10**7  # "days" of memory: more than any series has rows, less than the key of symbol and day holds
+MOST_STEPS = 1 << 23
+FULL_GRID, WEEKEND_SHARE = 0.9, 0.05
+VOLUME_INPUTS = ("volume", "quote_volume", "quote_value")
+
+
+@dataclass(frozen=True, eq=False)
+class AnyBars:
+    """``series`` with the row ``order[i]`` of the frame that row ``i`` came from.
+
+    ``step`` is the grid's in microseconds (0: no grid) and ``annualisation`` the periods in a year that follow
+    from it, NaN where nothing follows; ``told`` says how both were found. ``sorted_before``: whether each symbol's bars
+    came in order of time.
+    """
+
+    series: BarSeries
+    order: IntArray
+    step: int
+    annualisation: float
+    told: str
+    sorted_before: bool
+
+
+def any_bars(frame: pd.DataFrame, micros: IntArray) -> AnyBars:
+    """Series of ``frame`` (symbol, open, high, low, close; volume, quote_volume if known) at ``micros`` since 1970.
+
+    Raises EmptyResult without rows; UsageError for an unnamed symbol, an unknown price, a volume that cannot be, or two
+    bars of a symbol at one time.
+    """
+    if frame.empty:
+        raise EmptyResult("no bars: the file holds a header and no rows; there is nothing to compute features from")
+    numbers = _numbers(frame, micros)
+    code, names = pd.factorize(frame["symbol"], sort=True)
+    codes = code.astype(np.int64)
+    order = np.lexsort((micros, codes)).astype(np.int64)
+    codes, at = codes[order], micros[order]
+    _refuse_repeated(names, codes, at)
+    steps = np.diff(at)[codes[1:] == codes[:-1]]
+    new = np.append(True, codes[1:] != codes[:-1])
+    first = np.maximum.accumulate(np.where(new, np.arange(len(at)), 0)).astype(np.int64)
+    step, annualisation, told = _calendar(at, steps, int(new.sum()))
+    fits = step > 0 and (int(at.max()) - int(at.min())) // step < MOST_STEPS
+    position = (at - at.min()) // step if fits else np.arange(len(at), dtype=np.int64) - first
+    arrays = {name: values[order] for name, values in numbers.items()}
+    series = BarSeries(tuple(map(str, names)), codes, position, first, life_start=position[first], **arrays)
+    in_order = bool((np.diff(micros[np.argsort(code, kind="stable")])[codes[1:] == codes[:-1]] > 0).all())
+    return AnyBars(series, order, step, annualisation, told, in_order)
+
+
+def whole_history(feature: Feature) -> Feature:
+    """``feature`` from the first bar of each symbol on, as a chart shows it, instead of a bounded memory.
+
+    A recursive one then has a value as soon as its own formula has; a windowed one reads its window of bars.
+    """
+    return replace(feature, span_days=WHOLE_HISTORY, min_bars=1 if feature.memory else feature.min_bars)
+
+
+def annualised_ids(config: FeaturesConfig) -> frozenset[str]:
+    """Ids of the features whose values depend on the number of periods in a year."""
+    pairs = zip(build_registry(config, YEAR_DAYS), build_registry(config, SESSION_YEAR), strict=True)
+    return frozenset(f.id for f, g in pairs if _value_of(f) != _value_of(g))
+
+
+def needs_volume(feature: Feature) -> bool:
+    """Whether a feature reads a bar's volume."""
+    return any(name in VOLUME_INPUTS for name in feature.inputs)
+
+
+def needs_days(feature: Feature) -> bool:
+    """Whether a feature counts calendar days, so that only daily bars can give it."""
+    return "survival" in feature.tags
+
+
+def _value_of(feature: Feature) -> tuple[object, ...]:
+    return feature.parameters, 0 if feature.memory else feature.window
+
+
+def _numbers(frame: pd.DataFrame, micros: IntArray) -> dict[str, FloatArray]:
+    """Price and volume columns as floats; unknown volumes are NaN."""
+    unnamed = frame["symbol"].isna() | (frame["symbol"].astype("str") == "")
+    if unnamed.any():
+        raise UsageError(f"{int(unnamed.sum())} rows have no symbol; name it in every row, or leave the column out")
+    found = {name: frame[name].to_numpy(np.float64) for name in PRICES}
+    unknown = ~np.isfinite(np.column_stack(list(found.values()))).all(axis=1)
+    if unknown.any():
+        raise UsageError(
+            f"{int(unknown.sum())} bars have no finite open, high, low and close, first {_bar(frame, micros, unknown)}"
+            "; leave such bars out of the file or correct them"
+        )
+    for column, name in (("volume", "volume"), ("quote_volume", "quote_value")):
+        values = frame[column].to_numpy(np.float64) if column in frame else np.full(len(frame), np.nan)
+        wrong = (values < 0) | np.isinf(values)
+        if wrong.any():
+            raise UsageError(
+                f"{int(wrong.sum())} bars have a negative or infinite {column}, first {_bar(frame, micros, wrong)}"
+            )
+        found[name] = values
+    return found
+
+
+def _bar(frame: pd.DataFrame, micros: IntArray, where: np.typing.NDArray[np.bool_]) -> str:
+    row = int(np.flatnonzero(where)[0])
+    return f"{frame['symbol'].iloc[row]} at {_time(int(micros[row]))}"
+
+
+def _time(micros: int) -> str:
+    return str(np.datetime64(micros, "us").astype("datetime64[s]"))
+
+
+def _length(step: int) -> str:
+    """A step in the largest unit that counts it: 30 min, 1 d."""
+    units = (("d", DAY), ("h", DAY // 24), ("min", DAY // 1440), ("s", 1_000_000), ("ms", 1_000))
+    return next((f"{step // size} {unit}" for unit, size in units if step % size == 0), f"{step} us")
+
+
+def _refuse_repeated(names: pd.Index, codes: IntArray, at: IntArray) -> None:
+    twice = np.flatnonzero((codes[1:] == codes[:-1]) & (at[1:] == at[:-1]))
+    if len(twice):
+        row = int(twice[0])
+        raise UsageError(
+            f"{len(twice)} bars repeat the symbol and time of another, first {names[codes[row]]} at "
+            f"{_time(int(at[row]))}; keep one bar for each"
+        )
+
+
+def _calendar(at: IntArray, steps: IntArray, symbols: int) -> tuple[int, float, str]:
+    """Grid step (0: none), periods in a year (NaN: unknown), and how they were found."""
+    if not len(steps):
+        return 0, np.nan, "one bar for each symbol: no interval"
+    step = int(steps.min())
+    on_grid = bool((steps % step == 0).all())
+    full = (len(steps) + symbols) / (int(steps.sum()) // step + symbols) >= FULL_GRID
+    weekday = (at // DAY + 3) % 7  # 1970-01-01 was a Thursday; 0 is Monday
+    weekends = float((weekday >= 5).mean())
+    if not on_grid:
+        return 0, np.nan, "bars without a regular interval"
+    if full or (step == DAY and weekends >= WEEKEND_SHARE):
+        return step, YEAR_DAYS * DAY / step, f"bars every {_length(step)}, all year round"
+    if step == DAY and weekends == 0.0:
+        return step, SESSION_YEAR, "daily sessions without weekends"
+    return step, np.nan, f"bars every {_length(step)} with long breaks (sessions or gaps)"

@@ -1,0 +1,137 @@
+"""What the L2 rules find feature by feature on a range of days: the figures of a certificate, nothing published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from quant_assets.contracts.verdict import RuleResult
+from quant_assets.errors import EmptyResult
+from quant_assets.features.certificate import Drift, PrefixEvidence, prefix_evidence, sample_rows, warmup_drift
+from quant_assets.features.config import FeaturesConfig
+from quant_assets.features.declaring import ROUNDING
+from quant_assets.features.engine import Compute, compute_features
+from quant_assets.features.matrix import Days, features_frame
+from quant_assets.features.matrix_range import MatrixRange, as_range
+from quant_assets.features.registry import Feature
+from quant_assets.features.series import BarSeries, day_numbers
+from quant_assets.features.value_rules import bounds_results, lag_results, nan_results
+
+DRIFT_SLACK = 1e-9
+
+
+@dataclass(frozen=True)
+class FeatureFigures:
+    """One feature on a range of days.
+
+    ``density``: share of warmed-up values that exist (NaN: none is warm). ``outside``: values out of the declared
+    range. ``probes`` values were computed again under other futures, ``breaches`` of them differed. ``drift`` is the
+    largest on a longer history in ``drift_probes`` values (NaN: not measured), ``tolerance`` what is allowed.
+    """
+
+    feature: str
+    values: int
+    density: float
+    outside: int
+    probes: int
+    breaches: int
+    drift_probes: int
+    drift: float
+    tolerance: float
+
+    @property
+    def verdict(self) -> str:
+        """``fail``: reads what comes later, leaves its range, or could not be probed; ``warn``: drifts too far."""
+        if self.breaches or self.outside or not self.probes:
+            return "fail"
+        return "warn" if self.drift > self.tolerance * (1.0 + DRIFT_SLACK) else "pass"
+
+    def to_record(self) -> dict[str, Any]:
+        """Plain record for tables and JSON."""
+        return {**asdict(self), "verdict": self.verdict}
+
+
+@dataclass(frozen=True)
+class Certification:
+    """Figures of each feature, and how often each rule of whole days (bounds, density, lag) was broken."""
+
+    figures: tuple[FeatureFigures, ...]
+    days: int
+    broken: dict[str, int]
+    examples: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no feature fails and no day breaks an ERROR rule."""
+        return not any(self.broken.values()) and all(f.verdict != "fail" for f in self.figures)
+
+
+def certify(
+    series: BarSeries,
+    days: Days,
+    features: Sequence[Feature],
+    config: FeaturesConfig,
+    annualisation: float,
+    *,
+    compute: Compute = compute_features,
+) -> Certification:
+    """Compute ``features`` on ``days`` and check the values as the L2 rules do.
+
+    ``series`` must reach back the features' declared days, and further for drifts to be measured. A causal feature that
+    declares no drift is measured too, against rounding: one that never forgets must say so. Raises EmptyResult without
+    days, UsageError for a day without bars.
+    """
+    if not len(days):
+        raise EmptyResult("no day to certify features on; materialize ohlcv first, or name other days")
+    frame = features_frame(series, days, config, annualisation, features=features, compute=compute)
+    numbers = np.unique(day_numbers(list(days)))
+    measured = tuple(replace(f, drift=max(f.drift, ROUNDING)) if f.memory else f for f in features)
+    data = as_range(frame, series, numbers, measured, config)
+    evidence, drift = _evidence(data, compute)
+    whole_days = {
+        "L2.BOUNDS": bounds_results(data), "L2.NAN": nan_results(data), "L2.LAG": lag_results(data),
+    }  # fmt: skip
+    figures = tuple(_figures(data, k, evidence, drift) for k in range(len(data.features)))
+    broken = {rule: sum(not r.passed for r in results) for rule, results in whole_days.items()}
+    return Certification(figures, len(numbers), broken, _examples(whole_days))
+
+
+def _evidence(data: MatrixRange, compute: Compute) -> tuple[PrefixEvidence, dict[str, Drift]]:
+    located = np.flatnonzero(data.rows >= 0)
+    rows = data.rows[located]
+    start = np.minimum.reduce([f.start_of(data.series, rows) for f in data.features])
+    window = max(f.window for f in data.features)
+    picked = sample_rows(data.series, rows, start, window, data.config)
+    sampled = rows[picked]
+    stored = data.values[located[picked]]
+    found = prefix_evidence(data.series, sampled, start[picked], stored, data.features, data.config, compute)
+    return found, dict(warmup_drift(data.series, sampled, data.features, data.config, compute))
+
+
+def _figures(data: MatrixRange, k: int, evidence: PrefixEvidence, drift: dict[str, Drift]) -> FeatureFigures:
+    feature = data.features[k]
+    known, warm, values = data.known[:, k], data.warm[:, k], data.values[:, k]
+    low, high = (b - s * DRIFT_SLACK * max(abs(b), 1.0) for b, s in ((feature.lower, 1), (feature.upper, -1)))
+    inside = np.isfinite(values) & ~(values < low) & ~(values > high)
+    moved = drift[feature.id].moved if feature.id in drift else np.empty(0)
+    moved = moved[~np.isnan(moved)]
+    return FeatureFigures(
+        feature=feature.id,
+        values=int(known.sum()),
+        density=float((known & warm).sum() / warm.sum()) if warm.any() else float("nan"),
+        outside=int((known & ~inside).sum()),
+        probes=evidence.differs[:, k].size,
+        breaches=int(evidence.differs[:, k].sum()),
+        drift_probes=len(moved),
+        drift=float(moved.max()) if len(moved) else float("nan"),
+        tolerance=feature.drift,
+    )
+
+
+def _examples(whole_days: dict[str, list[RuleResult]]) -> tuple[str, ...]:
+    """The first broken day's message of each rule."""
+    first = (next((r for r in results if not r.passed), None) for results in whole_days.values())
+    return tuple(f"{r.rule}: {r.message}" for r in first if r is not None)
