@@ -243,11 +243,13 @@ def features_page() -> str:
     """Every registered feature at the default parameters."""
     head = (
         f"{NOTE}\n\n# Features\n\nColumns of `features_matrix` at the default parameters and an annualisation of "
-        f"{DAYS_PER_YEAR:g}. A feature of a window reads exactly its last `window` bars of one life of one ticker, none "
-        "older than `span` calendar days; one with a memory reads at least `window` bars, from the start of the block of "
-        "`span` days before its own ([decision 12](../decisions/0012-recursive-features-start-anew-in-blocks.md)). "
-        "Prices are adjusted for mapped re-denominations; a value is NaN with fewer than `min bars`. `drift` is the tolerated difference from the same formula on a longer history (rule L2.WARMUP). Another "
-        "feature is one entry of `quant_assets/features/catalogue.py`.\n"
+        f"{DAYS_PER_YEAR:g}. A feature of a window reads exactly its last `window` bars of one life of one ticker, "
+        "none older than `span` calendar days; one with a memory reads at least `window` bars, from the start of the "
+        "block of `span` days before its own "
+        "([decision 12](../decisions/0012-recursive-features-start-anew-in-blocks.md)). Prices are adjusted for mapped "
+        "re-denominations; a value is NaN with fewer than `min bars`. `drift` is the tolerated difference from the "
+        "same formula on a longer history (rule L2.WARMUP). "
+        "[A feature of your own](../how-to/own-feature.md) is one decorated function.\n"
     )
     return "\n".join([head, *(_feature(f) for f in build_registry(FeaturesConfig(), DAYS_PER_YEAR))])
 
