@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 REPO_ROOT = Path(__file__).parents[1]
+
+# Thousands of tests keep millions of objects alive: at Python's defaults the cycle collector walks them all the time.
+gc.set_threshold(200_000, 20, 100)
+# Tests that say nothing of their own draw so many examples: the suite has twelve minutes on two cores.
+settings.register_profile("suite", max_examples=40, deadline=None)
+settings.load_profile("suite")
 GROUPS = {
     "house/test_readme_commands": "documents",
     **dict.fromkeys(("tests/e2e/", "tests/flows/", "tests/cli/"), "worlds"),

@@ -26,11 +26,19 @@ def processes():
     return context
 
 
-def _kill_a_writer(processes, root: Path, after_seconds: float) -> None:
+def _commits(root: Path) -> int:
+    return len(list((root / "bars" / "_delta_log").glob("*.json")))
+
+
+def _kill_a_writer(processes, root: Path, commits: int, after_seconds: float) -> None:
+    """Kill the writer a moment after it has made so many commits: on a busy machine it only takes longer."""
     started = processes.Event()
     writer = processes.Process(target=replace_in_a_loop, args=(str(root), DAYS, ROUNDS, started), daemon=True)
     writer.start()
     assert started.wait(60)
+    goal, deadline = _commits(root) + commits, time.monotonic() + 60
+    while _commits(root) < goal and time.monotonic() < deadline:
+        time.sleep(0.001)
     time.sleep(after_seconds)
     assert writer.is_alive(), "the writer ended before it was killed"
     writer.kill()
@@ -56,7 +64,7 @@ def _rounds_seen(lakehouse: Lakehouse) -> dict[str, float]:
 def test_kill_at_random_moments_never_leaves_half_a_partition(tmp_path, processes):
     lakehouse, moments, versions = Lakehouse(tmp_path / "killed"), random.Random(20240301), []
     for _ in range(KILLS):
-        _kill_a_writer(processes, tmp_path / "killed", moments.uniform(0.0, 0.25))
+        _kill_a_writer(processes, tmp_path / "killed", moments.randint(0, 4), moments.uniform(0.0, 0.05))
         rounds = _rounds_seen(lakehouse)
         pairs = [{rounds.get(d) for d in DAYS[k : k + 2]} for k in range(0, len(DAYS), 2)]
         assert all(len(pair) == 1 for pair in pairs), f"half of a commit over two partitions is visible: {rounds}"
