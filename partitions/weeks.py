@@ -17,11 +17,6 @@ def monday_on_or_before(day: dt.date) -> dt.date:
     return day - dt.timedelta(days=day.weekday())
 
 
-def monday_on_or_after(day: dt.date) -> dt.date:
-    """``day`` if it is a Monday, else the next Monday."""
-    return monday_on_or_before(day + dt.timedelta(days=6))
-
-
 def decision_weeks(first: dt.date, last_day: dt.date | None) -> dg.TimeWindowPartitionsDefinition:
     """Weeks whose weights can be decided: a week is there at its Monday 00:00, when its inputs are complete.
 

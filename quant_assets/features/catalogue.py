@@ -40,9 +40,3 @@ def build_registry(config: FeaturesConfig, annualisation: float) -> Registry:
             *load_custom(config.modules, declare),
         ]
     )
-
-
-FEATURE_COLUMNS: dict[str, tuple[str, str]] = {
-    feature.id: (feature.description, feature.unit) for feature in build_registry(FeaturesConfig(), DAYS_PER_YEAR)
-}
-"""(description, unit) of each feature column at the default parameters, for column schemas."""

@@ -17,11 +17,6 @@ from quant_assets.features.series import BarSeries, IntArray, build_series, day_
 Days = pd.DatetimeIndex | list[pd.Timestamp]
 
 
-def bars_needed(config: FeaturesConfig) -> int:
-    """Most bars that any selected feature reads, the day's own included."""
-    return max(f.window for f in selected_features(config, 365.0))
-
-
 def days_needed(config: FeaturesConfig, annualisation: float) -> int:
     """Calendar days back, the day's own included, that hold every bar any selected feature may read.
 

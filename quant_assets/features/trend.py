@@ -17,7 +17,6 @@ __all__ = [
     "elder_ray",
     "ichimoku",
     "macd",
-    "movement",
     "parabolic_sar",
     "supertrend",
     "true_range",
@@ -73,16 +72,6 @@ def adx_di(
     adx, plus, minus = blank(3, len(first))
     directional(*prices, first, *lengths, adx, plus, minus)
     return adx, plus, minus
-
-
-def movement(high: FloatArray, low: FloatArray, close: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """True range, +DM and -DM of each bar against the bar before it (Wilder 1978); NaN on the first bar."""
-    reach = true_range(high, low, close, whole_first=False)
-    up, down = np.diff(high, prepend=np.nan), -np.diff(low, prepend=np.nan)
-    rise = np.where((up > down) & (up > 0.0), up, 0.0)
-    fall = np.where((down > up) & (down > 0.0), down, 0.0)
-    rise[:1] = fall[:1] = np.nan
-    return reach, rise, fall
 
 
 def ichimoku(

@@ -13,7 +13,6 @@ import pandas as pd
 
 from quant_assets.errors import UsageError
 
-CANONICAL_PATTERN = r"^[A-Z0-9]{1,20}:[A-Z0-9]{1,20}/[A-Z0-9]{1,10}(:[A-Z0-9]{1,10})?$"
 _CANONICAL = re.compile(r"([A-Z0-9]{1,20}):([A-Z0-9]{1,20})/([A-Z0-9]{1,10})(?::([A-Z0-9]{1,10}))?")
 _PAIR = re.compile(r"[A-Z0-9]{1,20}/[A-Z0-9]{1,10}(:[A-Z0-9]{1,10})?")
 _TICKER = re.compile(r"[A-Z0-9]{1,20}")

@@ -27,8 +27,6 @@ from quant_resources.alerts import AlertsConfig
 from quant_resources.screener import ScreenerConfig
 from quant_resources.venues.config import SampleVenueConfig, VenueConfig
 
-DATE_FORMAT = "%Y-%m-%d"
-
 
 class CrossCheck(ConfigBlock):
     """A second source of bars that the first one is compared with; it never replaces a bar."""

@@ -11,7 +11,6 @@ from quant_assets.reports.formatting import number, percent
 from quant_assets.reports.model import ReportInput
 
 MAX_WITHHELD = 20
-SHOWN_DIGEST = 16
 
 
 def report_context(report: ReportInput) -> dict[str, Any]:

@@ -94,26 +94,6 @@ def bar_chart(values: pd.Series, title: str, percent: bool = False) -> str:
     return markdown_image(_chart(draw, title, percent, dated), title)
 
 
-def stacked_chart(weights: pd.DataFrame, title: str) -> str:
-    """Stacked shares over time as a Markdown image; ``weights``: index date, one column per name, values >= 0.
-
-    Raises:
-        EmptyResult: no row or no column.
-    """
-    if weights.empty:
-        raise EmptyResult(f"chart {title!r}: no weights to draw")
-
-    def draw(axes: Axes) -> None:
-        colours = [series_colour(k) for k in range(weights.shape[1])]
-        labels = [str(c)[:18] for c in weights.columns]
-        axes.stackplot(weights.index, weights.T.to_numpy(dtype=float), labels=labels, colors=colours, alpha=0.8, lw=0)
-        axes.margins(x=0.0, y=0.0)
-        if len(labels) <= 8:
-            axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=6.5, reverse=True)
-
-    return markdown_image(_chart(draw, title, True, isinstance(weights.index, pd.DatetimeIndex)), title)
-
-
 def markdown_image(figure: Figure, alt: str) -> str:
     """The figure as a Markdown image with its bytes inside (about 5 kB); ``alt`` is reduced to harmless characters."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

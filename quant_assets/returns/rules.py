@@ -16,7 +16,6 @@ from quant_assets.market.table import to_index
 from quant_assets.returns.compute import FIRST, RESUMED, RETURN_COLUMNS
 
 RANGE, PADDING, DELISTED, FRESH = "L1.RANGE", "L1.PADDING", "L1.DELISTED", "L1.FRESH"
-L1_RETURN_RULES = (FRESH, RANGE, PADDING, DELISTED)
 Days = Collection[date] | pd.DatetimeIndex
 
 

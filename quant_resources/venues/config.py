@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, SecretStr, TypeAdapter, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from quant_assets.config import ConfigBlock
 
@@ -171,11 +171,6 @@ VenueConfig = Annotated[
     SampleVenueConfig | FilesVenueConfig | CcxtVenueConfig | ArchiveVenueConfig, Field(discriminator="kind")
 ]
 """Any venue block of a profile; `kind` decides which."""
-
-VENUE_CONFIG_ADAPTER: TypeAdapter[SampleVenueConfig | FilesVenueConfig | CcxtVenueConfig | ArchiveVenueConfig] = (
-    TypeAdapter(VenueConfig)
-)
-"""Parses a plain mapping into the right venue block."""
 
 
 def api_credentials(exchange: str) -> tuple[SecretStr, SecretStr] | None:

@@ -7,23 +7,8 @@ import json
 import pandas as pd
 import pytest
 
-from tests.cli.command import one_error
+from tests.cli.command import L0, L1, one_error
 from tests.e2e.worlds import tiny_bars
-
-L0 = (
-    "L0.SCHEMA",
-    "L0.SYMBOL",
-    "L0.CLOSED",
-    "L0.KEY",
-    "L0.OHLC",
-    "L0.VOLUME",
-    "L0.COVERAGE",
-    "L0.RETENTION",
-    "L0.CONSERVE",
-)
-L1 = (
-    "L1.FRESH", "L1.GAP", "L1.RETURN_CAP", "L1.STALL", "L1.VOLUME_SPIKE", "L1.REDENOMINATION", "L1.IDENTITY",
-)  # fmt: skip
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])

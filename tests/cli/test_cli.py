@@ -12,26 +12,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.cli.command import one_error
+from tests.cli.command import L0, L1, one_error
 from tests.e2e.worlds import TINY_END, TINY_START, tiny_profile
 
 COMMANDS = (
     "demo", "run", "backfill", "status", "check", "sql", "simulate", "doctor", "maintain", "universe", "import",
     "ingest", "repair", "audit", "quarantine", "features", "restate",
-)  # fmt: skip
-L0 = (
-    "L0.SCHEMA",
-    "L0.SYMBOL",
-    "L0.CLOSED",
-    "L0.KEY",
-    "L0.OHLC",
-    "L0.VOLUME",
-    "L0.COVERAGE",
-    "L0.RETENTION",
-    "L0.CONSERVE",
-)
-L1 = (
-    "L1.FRESH", "L1.GAP", "L1.RETURN_CAP", "L1.STALL", "L1.VOLUME_SPIKE", "L1.REDENOMINATION", "L1.IDENTITY",
 )  # fmt: skip
 
 

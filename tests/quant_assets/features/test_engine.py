@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from quant_assets.errors import UsageError
 from quant_assets.features import oscillators, ratings, statistics
-from quant_assets.features.catalogue import FEATURE_COLUMNS, build_registry, selected_features
+from quant_assets.features.catalogue import build_registry, selected_features
 from quant_assets.features.config import RELEASE_FEATURES, FeaturesConfig
 from quant_assets.features.engine import compute_features
-from quant_assets.features.matrix import bars_needed, days_needed, features_frame
+from quant_assets.features.matrix import days_needed, features_frame
 from quant_assets.features.moving_averages import sma, vwma
 from quant_assets.features.registry import Feature, Registry
 from quant_assets.features.series import BarSeries, build_series
@@ -188,10 +188,11 @@ def test_the_annualisation_factor_is_the_callers(config) -> None:
 
 
 def test_the_default_windows_are_the_documented_ones() -> None:
-    assert bars_needed(FeaturesConfig()) == 400
+    registry = {feature.id: feature for feature in build_registry(FeaturesConfig(), 365.0)}
+    assert max(feature.window for feature in selected_features(FeaturesConfig(), 365.0)) == 400
     assert days_needed(FeaturesConfig(), 365.0) == 800  # two blocks of the memory
-    assert set(FEATURE_COLUMNS) >= set(RELEASE_FEATURES) and len(FEATURE_COLUMNS) > 80
-    assert all(text and unit for text, unit in FEATURE_COLUMNS.values())
+    assert set(registry) >= set(RELEASE_FEATURES) and len(registry) > 80
+    assert all(feature.description and feature.unit for feature in registry.values())
 
 
 def test_unknown_and_repeated_features_are_refused() -> None:

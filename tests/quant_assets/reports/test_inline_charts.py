@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from quant_assets.errors import EmptyResult
-from quant_assets.reports.inline_charts import bar_chart, line_chart, stacked_chart
+from quant_assets.reports.inline_charts import bar_chart, line_chart
 
 DAYS = pd.date_range("2023-01-02", periods=900)
 RNG = np.random.default_rng(2)
@@ -20,7 +20,6 @@ IMAGES = {
     "lines": line_chart({m: pd.Series(RNG.normal(0, 1, 900).cumsum(), DAYS) for m in "abcd"}, "Sleeves"),
     "bars": bar_chart(pd.Series(RNG.normal(0, 0.1, 9), [f"SAMPLE:C{i}/USDT" for i in range(9)]), "Weights", True),
     "dated bars": bar_chart(pd.Series(RNG.integers(40, 60, 120), DAYS[:120]), "Symbols a day"),
-    "stacked": stacked_chart(pd.DataFrame(RNG.dirichlet(np.ones(5), 120), DAYS[::7][:120], list("abcde")), "Shares"),
 }
 
 
@@ -45,5 +44,3 @@ def test_hostile_titles_draw_as_text() -> None:
 def test_nothing_to_draw_is_an_error() -> None:
     with pytest.raises(EmptyResult, match="Equity"):
         line_chart({"net": pd.Series([np.nan, np.inf])}, "Equity")
-    with pytest.raises(EmptyResult, match="Shares"):
-        stacked_chart(pd.DataFrame(), "Shares")

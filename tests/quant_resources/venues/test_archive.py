@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import TypeAdapter
 
 from quant_assets.errors import QuantError, UsageError
 from quant_resources.venues.archive import ArchiveVenue
-from quant_resources.venues.config import VENUE_CONFIG_ADAPTER, ArchiveVenueConfig
+from quant_resources.venues.config import ArchiveVenueConfig, VenueConfig
 from quant_resources.venues.factory import build_venue
 from quant_resources.venues.port import BAR_COLUMNS, BarsReceived, FetchReport, Venue
 from tests.venue.archive import FAULTS, ArchiveFiles, ArchiveOptions
@@ -323,12 +324,12 @@ def test_a_killed_fetch_goes_on_where_it_was(tmp_path):
 )
 def test_a_block_that_cannot_work_is_refused(block):
     with pytest.raises(ValueError, match="archive"):
-        VENUE_CONFIG_ADAPTER.validate_python({"kind": "archive", **block})
+        TypeAdapter(VenueConfig).validate_python({"kind": "archive", **block})
 
 
 def test_the_block_names_symbols_once_and_its_cache_is_no_configuration(tmp_path):
     block = {"kind": "archive", "symbols": ["BTC/USDT"], "rest": {"kind": "ccxt"}, "cache": str(tmp_path)}
-    config = VENUE_CONFIG_ADAPTER.validate_python(block)
+    config = TypeAdapter(VenueConfig).validate_python(block)
     assert config.rest.symbols == ("BTC/USDT",) and config.cache == Path(tmp_path)
     assert "cache" not in config.model_dump()
     venue = build_venue(config)
@@ -345,7 +346,7 @@ def test_files_and_the_real_client_together_give_the_whole_history():
     with serving(server) as url:
         block = {"kind": "archive", "symbols": list(PAIRS), "base_url": url, "route": "files",
                  "rest": {"kind": "ccxt", "base_url": url, "resume": False}}  # fmt: skip
-        venue = build_venue(VENUE_CONFIG_ADAPTER.validate_python(block), clock=lambda: NOW)
+        venue = build_venue(TypeAdapter(VenueConfig).validate_python(block), clock=lambda: NOW)
         got = venue.bars(None, date(2024, 12, 1), date(2025, 3, 5))
     same_numbers(got.frame, bars)
     assert got.report.failed == {} and got.report.short == {}

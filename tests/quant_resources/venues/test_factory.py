@@ -8,9 +8,9 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from quant_resources.venues.config import VENUE_CONFIG_ADAPTER, FilesVenueConfig, SampleVenueConfig
+from quant_resources.venues.config import FilesVenueConfig, SampleVenueConfig, VenueConfig
 from quant_resources.venues.factory import build_venue
 from quant_resources.venues.port import Venue
 
@@ -24,7 +24,7 @@ from quant_resources.venues.port import Venue
     ],
 )
 def test_the_kind_decides(block: dict[str, object], name: str, data_kind: str, point_in_time: bool) -> None:
-    venue = build_venue(VENUE_CONFIG_ADAPTER.validate_python(block))
+    venue = build_venue(TypeAdapter(VenueConfig).validate_python(block))
     assert isinstance(venue, Venue)
     assert (venue.name, venue.data_kind, venue.point_in_time_listings) == (name, data_kind, point_in_time)
 
@@ -43,7 +43,7 @@ def test_the_kind_decides(block: dict[str, object], name: str, data_kind: str, p
 )
 def test_what_is_not_understood_is_refused(block: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        VENUE_CONFIG_ADAPTER.validate_python(block)
+        TypeAdapter(VenueConfig).validate_python(block)
 
 
 def test_blocks_are_frozen_and_serve_as_cache_keys() -> None:
