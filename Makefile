@@ -29,7 +29,7 @@ demo: install ## materialize the demo profile's whole history on the synthetic m
 	$(BIN)/quant demo
 
 test: install ## the whole suite: linters, types, layers, unit, graph and end-to-end tests (WORKERS=2 processes)
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --no-loadscope-reorder
 
 ui: install ## the Dagster pages and daemon on the loopback address (PORT=3000), until Ctrl-C
 	$(BIN)/python -m quant_resources.dev_server --port $(PORT)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -23,6 +21,7 @@ from quant_assets.returns.assets import return_assets
 from quant_assets.selection.assets import selection_asset
 from quant_assets.simulation.assets import sleeve_returns_asset
 from quant_assets.universe.assets import screener_assets, universe_assets
+from quant_resources.lakehouse.location import lakehouse_root
 from quant_resources.lakehouse.store import Lakehouse
 from quant_resources.screener import Screener
 from quant_resources.venues.factory import build_venue
@@ -32,15 +31,6 @@ from sensors.automation import automated, automation_sensor, daily_schedule, mar
 from sensors.orphaned_runs import orphaned_runs_sensor
 from sensors.repair import repair_job, repair_sensor
 from sensors.watching import Clock, Watch, WatchedAsset
-
-LAKEHOUSE_VARIABLE = "QUANT_LAKEHOUSE"
-DEFAULT_LAKEHOUSE = "lakehouse"
-
-
-def lakehouse_root() -> str:
-    """Root of the lakehouse: ``QUANT_LAKEHOUSE`` (a folder or an object-store URL), else ``./lakehouse``."""
-    chosen = os.environ.get(LAKEHOUSE_VARIABLE, DEFAULT_LAKEHOUSE)
-    return chosen if "://" in chosen else str(Path(chosen).absolute())
 
 
 def build_assets(profile: Profile) -> list[BuiltAsset]:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 REPO_ROOT = Path(__file__).parents[1]
 
@@ -16,19 +18,34 @@ gc.set_threshold(200_000, 20, 100)
 settings.register_profile("suite", max_examples=40, deadline=None)
 settings.load_profile("suite")
 GROUPS = {
-    "house/test_readme_commands": "documents",
+    "tests/house/test_readme_commands": "documents",
     **dict.fromkeys(("tests/e2e/", "tests/flows/", "tests/cli/"), "worlds"),
 }
 """Tests that share what is costly to make run in one process: the demo of the documents, the worlds of the end-to-end
 tests. They start first; every other file is a group of its own."""
 
 
+def group_of(nodeid: str) -> str:
+    """Name of the group of tests that one process runs."""
+    return next((group for part, group in GROUPS.items() if nodeid.startswith(part)), nodeid.partition("::")[0])
+
+
+class GroupScheduling(LoadScopeScheduling):
+    """Hands whole groups to processes. ``--dist loadgroup`` does so by rewriting node ids, which pytest 9.2 ignores."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> GroupScheduling:
+    """The scheduler of a run in several processes."""
+    return GroupScheduling(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Name each test's group and start the two long ones first."""
+    """Start the two long groups first."""
     order = list(dict.fromkeys(GROUPS.values()))
-    groups = {item: next((g for part, g in GROUPS.items() if part in item.nodeid), item.path.name) for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
+    groups = {item: group_of(item.nodeid) for item in items}
     items.sort(key=lambda item: order.index(groups[item]) if groups[item] in order else len(order))
 
 

@@ -34,7 +34,7 @@ def dagster_home() -> Path:
 
 def open_lakehouse() -> Lakehouse:
     """The lakehouse that ``QUANT_LAKEHOUSE`` names, else ``./lakehouse``."""
-    from quant_assets.build import lakehouse_root
+    from quant_resources.lakehouse.location import lakehouse_root
     from quant_resources.lakehouse.store import Lakehouse
 
     return Lakehouse(lakehouse_root())
