@@ -17,17 +17,22 @@ gc.set_threshold(200_000, 20, 100)
 # Tests that say nothing of their own draw so many examples: the suite has twelve minutes on two cores.
 settings.register_profile("suite", max_examples=40, deadline=None)
 settings.load_profile("suite")
-GROUPS = {
-    "tests/house/test_readme_commands": "documents",
-    **dict.fromkeys(("tests/e2e/", "tests/flows/", "tests/cli/"), "worlds"),
-}
-"""Tests that share what is costly to make run in one process: the demo of the documents, the worlds of the end-to-end
-tests. They start first; every other file is a group of its own."""
+FINISHED_WORLDS = (
+    *(
+        f"tests/e2e/test_{name}.py"
+        for name in ("certificates", "direction", "kill", "left_alone", "offline", "point_in_time", "withholding")
+    ),
+    *(f"tests/{name}.py" for name in ("flows/test_what_runs_again", "cli/test_cli", "cli/test_universe")),
+)
+GROUPS = {"tests/house/test_readme_commands.py": "documents", **dict.fromkeys(FINISHED_WORLDS, "worlds")}
+"""Files whose tests share what is costly to make run in one process: the demo of the documents, the finished worlds of
+the end-to-end tests. They start first; every other file is a group of its own."""
 
 
 def group_of(nodeid: str) -> str:
     """Name of the group of tests that one process runs."""
-    return next((group for part, group in GROUPS.items() if nodeid.startswith(part)), nodeid.partition("::")[0])
+    file = nodeid.partition("::")[0]
+    return GROUPS.get(file, file)
 
 
 class GroupScheduling(LoadScopeScheduling):
