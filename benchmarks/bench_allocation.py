@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 
 from benchmarks.measure import Measurement, median_of
 from quant_assets.allocation.covariance import shrunk_covariance
@@ -16,7 +17,7 @@ CAP, MAX_CONDITION, SHRINKAGES = 0.25, 5000.0, (0.0, 0.01, 0.1, 0.5)
 
 def measurements() -> Iterator[Measurement]:
     """Minimum variance of 20 synthetic streams under a cap, warm."""
-    returns = np.random.default_rng(11).normal(0.0, 0.03, (DAYS, ASSETS))
+    returns = pd.DataFrame(np.random.default_rng(11).normal(0.0, 0.03, (DAYS, ASSETS)))
     matrix = shrunk_covariance(returns, MAX_CONDITION, SHRINKAGES).matrix
     min_variance(matrix, CAP)
     yield median_of(

@@ -1,4 +1,4 @@
-"""A first backfill from a local venue server of Binance's shape that enforces its weights, in a process of its own."""
+"""First backfills from a local venue server of Binance's shape that enforces its weights, in a process of their own."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks.fresh import fresh
 from benchmarks.measure import Measurement
 from benchmarks.panel import synthetic_bars
 
-BAR_SECONDS = 45.0
+BAR_SECONDS, BAR_MEMORY = 45.0, 1000.0
 RUNS = 1
 """One: a second within the same minute would have to wait for the weight of the first, as it should."""
 CLIENT = """
@@ -70,6 +71,12 @@ def fetched(url: str, folder: Path) -> dict[str, float]:
 
 
 def measurements() -> Iterator[Measurement]:
+    """The fetch alone, then all of `quant ingest`; each from a server of its own, so that neither waits for weight."""
+    yield _fetch()
+    yield _ingest()
+
+
+def _fetch() -> Measurement:
     """The whole call: markets, every page, staging, one frame; CPU of the server included."""
     elapsed, used = [], []
     for _ in range(RUNS):
@@ -87,6 +94,21 @@ def measurements() -> Iterator[Measurement]:
         f"{figures['rows']:,} bars, {log['requests']:,} requests, weight {log['weight'].get('spot', 0):,}, "
         f"{len(log['violations'])} violations, {figures['memory']:.0f} MB, {os.cpu_count()} cores"
     )
-    yield Measurement(
+    return Measurement(
         "ccxt venue, first backfill", statistics.median(elapsed), statistics.median(used), RUNS, BAR_SECONDS, note
+    )
+
+
+def _ingest() -> Measurement:
+    """Fetched, judged by every L0 and L1 rule, published and told to Dagster: two assets of as many partitions."""
+    with tempfile.TemporaryDirectory() as name, server(Path(name)) as url:
+        done = fresh("benchmarks.ingest", url, name)
+        log = told(url)
+    note = (
+        f"{done.told['published']:,} partitions published, {done.told['refused']} refused (listings "
+        f"{done.told['listings']} s, ohlcv {done.told['ohlcv']} s), {log['requests']:,} requests, "
+        f"{len(log['violations'])} violations"
+    )
+    return Measurement(
+        "quant ingest of the same market", done.seconds, done.cpu, 1, None, note, done.memory, BAR_MEMORY
     )

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 START = "2019-01-01"
+SYMBOLS, DAYS = 500, 5 * 365
 
 
 @functools.cache
-def synthetic_bars(symbols: int = 500, days: int = 5 * 365) -> pd.DataFrame:
+def synthetic_bars(symbols: int = SYMBOLS, days: int = DAYS) -> pd.DataFrame:
     """Received bars (symbol, date, prices, volumes, source, ingested_at): `symbols` x `days` rows, by date, symbol."""
     rng = np.random.default_rng(20240101)
     dates = pd.date_range(START, periods=days, freq="D", unit="us")
@@ -36,6 +37,8 @@ def synthetic_bars(symbols: int = 500, days: int = 5 * 365) -> pd.DataFrame:
     )
 
 
-def accepted_bars(symbols: int = 500, days: int = 5 * 365) -> pd.DataFrame:
-    """The same bars with the columns that accepted ones carry: first day of the life, adjustment factor."""
-    return synthetic_bars(symbols, days).assign(life_start=pd.Timestamp(START).as_unit("us"), adj_factor=1.0)
+def accepted_bars(symbols: int = SYMBOLS, days: int = DAYS) -> pd.DataFrame:
+    """The same bars with the columns that accepted ones carry: first day of the life, adjustment factor, no repair."""
+    never = pd.Series(pd.NaT, index=range(symbols * days), dtype="datetime64[us]")
+    begun = pd.Timestamp(START).as_unit("us")
+    return synthetic_bars(symbols, days).assign(life_start=begun, adj_factor=1.0, repaired_at=never)

@@ -28,6 +28,7 @@ from quant_assets.build import build_assets
 from quant_assets.config import ConfigBlock
 from quant_assets.features.catalogue import build_registry
 from quant_assets.features.config import FeaturesConfig
+from quant_assets.features.cross_section import CROSS_SECTIONS, CrossSection
 from quant_assets.features.registry import Feature
 from quant_assets.manifests import MANIFESTS, REFUSALS
 from quant_assets.profiles.load import load_profile
@@ -141,6 +142,8 @@ def _type(annotation: Any) -> str:  # noqa: ANN401 - any type annotation
         return " or ".join(f"`{_yaml(p)}`" for p in parts)
     if origin in (typing.Union, types.UnionType):
         return " or ".join(dict.fromkeys(_type(p) for p in parts))
+    if origin is typing.Annotated:
+        return _type(parts[0]) + "".join(_limits(part) for part in parts[1:])
     if origin is tuple:
         listed = [p for p in parts if p is not Ellipsis]
         return f"list of {_type(listed[0])}" if len(parts) != len(listed) else f"[{', '.join(map(_type, listed))}]"
@@ -248,14 +251,43 @@ def features_page() -> str:
         "block of `span` days before its own "
         "([decision 12](../decisions/0012-recursive-features-start-anew-in-blocks.md)). Prices are adjusted for mapped "
         "re-denominations; a value is NaN with fewer than `min bars`. `drift` is the tolerated difference from the "
-        "same formula on a longer history (rule L2.WARMUP). "
+        "same formula on a longer history (rule L2.WARMUP): relative to the value, to the price for a feature in quote "
+        "currency, to the whole scale for a rating. "
         "[A feature of your own](../how-to/own-feature.md) is one decorated function.\n"
     )
-    return "\n".join([head, *(_feature(f) for f in build_registry(FeaturesConfig(), DAYS_PER_YEAR))])
+    registry = build_registry(FeaturesConfig(), DAYS_PER_YEAR)
+    return "\n".join([head, *(_feature(f) for f in registry), CROSS_HEAD, *(_cross_section(k) for k in CROSS_SECTIONS)])
+
+
+CROSS_HEAD = (
+    "## Ranks and scores at a date\n\n"
+    "Every feature above is a function of one symbol's own bars: no other symbol changes it. These two compare "
+    "the symbols of a day instead, by any feature, one of your own included. They are computed only where the "
+    "profile (or `--features`) names them, and `all` does not stand for them; a profile can say `features: [all, "
+    "rank_momentum]`. The symbols are all those with a bar on the day whose base is past its warm-up and finite, "
+    "members of a universe or not; the others are NaN and take no part, so one bad symbol moves ranks and scores "
+    "and nothing else. No other day enters: L2.PREFIX computes the sampled days' cross-sections again, each from "
+    "that day alone, and probes the base for later bars even where it is no column. Warm-up, window and drift are"
+    " the base's.\n"
+)
+
+
+def _cross_section(kind: CrossSection) -> str:
+    """One way to compare the symbols of a day, for any feature."""
+    rows = {
+        "formula": kind.formula.format(id="the feature"),
+        "source": kind.source,
+        "reads": "the feature of all symbols with a bar on the day",
+        "unit": kind.unit,
+        "range": f"{_bound(kind.lower)} to {_bound(kind.upper)}",
+        "computed": "only where the profile names it",
+    }
+    lines = ["| | |", "|---|---|", *(f"| {name} | {_cell(text)} |" for name, text in rows.items())]
+    return f"### `{kind.prefix}<id>` - {kind.title}\n\n" + "\n".join(lines) + "\n"
 
 
 def _feature(feature: Feature) -> str:
-    drift = f"{feature.drift:.2g}" if feature.drift else "0 (nothing before its bars enters the formula)"
+    drift = f"{feature.drift:.2g}: {feature.drift_note}" if feature.drift else "0: nothing before its bars enters"
     rows = {
         "formula": feature.formula,
         "source": feature.source,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import cache
 
 import dagster as dg
 
@@ -17,4 +18,10 @@ def daily(start: dt.date, end: dt.date | None) -> dg.DailyPartitionsDefinition:
 
 def day_keys(first: dt.date, last: dt.date) -> list[str]:
     """ISO keys of all days from ``first`` to ``last``, both included; empty where ``last`` precedes ``first``."""
-    return [(first + dt.timedelta(days=i)).isoformat() for i in range((last - first).days + 1)]
+    return [_iso(number) for number in range(first.toordinal(), last.toordinal() + 1)]
+
+
+@cache
+def _iso(number: int) -> str:
+    """ISO day of a proleptic Gregorian ordinal; written out once, because every partition names its whole look-back."""
+    return dt.date.fromordinal(number).isoformat()

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from quant_assets.contracts.verdict import Verdict
-from quant_assets.declaration import Batch, PublishedAsset
+from quant_assets.declaration import PublishedAsset
+from quant_assets.errors import QuantError
 from quant_assets.keys import check_name
 from quant_resources.event_log import MAX_EVENTS_PER_TRANSACTION, one_transaction
 
@@ -38,24 +39,26 @@ def announce(
     asset: PublishedAsset,
     keys: Sequence[str],
     outcomes: Sequence[Outcome],
-    batch: Batch,
     picture: str | None,
+    stopped: QuantError | None = None,
 ) -> Iterator[Any]:
-    """Events of all partitions, then the step's failure if any of them was refused."""
+    """Events of all partitions, then the step's failure if any of them was refused or ``stopped`` the run."""
     refused = [o for o in outcomes if not o.published]
-    if len(keys) == 1:
-        yield from _one(asset, outcomes[0], batch, picture)
-    else:
-        if not refused and _has_downstream_in_run(context, asset):
+    if len(keys) == 1 and outcomes:
+        yield from _one(asset, outcomes[0], picture)
+    elif outcomes:
+        if not refused and not stopped and _has_downstream_in_run(context, asset):
             # Steps behind this one in the same run wait for an output; the exact events below supersede its own.
             yield from (dg.MaterializeResult(asset_key=key) for key in _keys_of(asset))
-        _log_range(context, asset, outcomes, batch, picture)
+        _log_range(context, asset, outcomes, picture)
         yield from (_summary(asset, level, outcomes) for level in asset.levels)
+    if stopped is not None:
+        raise failure(asset, str(stopped), stopped.exit_code) from stopped
     if refused:
         raise _refused(asset, refused)
 
 
-def _one(asset: PublishedAsset, outcome: Outcome, batch: Batch, picture: str | None) -> Iterator[Any]:
+def _one(asset: PublishedAsset, outcome: Outcome, picture: str | None) -> Iterator[Any]:
     for verdict in outcome.verdicts:
         yield dg.AssetCheckResult(
             asset_key=asset.key,
@@ -70,10 +73,10 @@ def _one(asset: PublishedAsset, outcome: Outcome, batch: Batch, picture: str | N
     yield dg.MaterializeResult(
         asset_key=asset.key,
         data_version=dg.DataVersion(outcome.manifest.data_version),
-        metadata=_metadata(outcome, batch, picture),
+        metadata=_metadata(outcome, picture),
     )
     for companion in asset.companions:
-        rows = _companion_rows(batch, companion.table.name, companion.table.partition_column, outcome)
+        rows = outcome.companion_rows.get(companion.table.name, 0)
         yield dg.MaterializeResult(asset_key=companion.key, metadata={"dagster/row_count": rows})
 
 
@@ -81,7 +84,6 @@ def _log_range(
     context: dg.AssetExecutionContext,
     asset: PublishedAsset,
     outcomes: Sequence[Outcome],
-    batch: Batch,
     picture: str | None,
 ) -> None:
     """One verdict for each level and one materialization for each published partition, in few transactions."""
@@ -93,12 +95,12 @@ def _log_range(
         with one_transaction(context.instance):
             for outcome in outcomes[start : start + chunk]:
                 shown = picture if outcome.manifest.partition == last else None
-                for event in _events(asset, outcome, batch, shown, pointers):
+                for event in _events(asset, outcome, shown, pointers):
                     context.log_event(event)
 
 
 def _events(
-    asset: PublishedAsset, outcome: Outcome, batch: Batch, picture: str | None, pointers: Mapping[str, str]
+    asset: PublishedAsset, outcome: Outcome, picture: str | None, pointers: Mapping[str, str]
 ) -> Iterator[dg.AssetCheckEvaluation | dg.AssetMaterialization]:
     for verdict in outcome.verdicts:
         yield dg.AssetCheckEvaluation(
@@ -116,7 +118,7 @@ def _events(
     yield dg.AssetMaterialization(
         asset_key=asset.key,
         partition=outcome.manifest.partition,
-        metadata=_metadata(outcome, batch, picture),
+        metadata=_metadata(outcome, picture),
         tags={
             "dagster/data_version": outcome.manifest.data_version,
             "dagster/data_version_is_user_provided": "true",
@@ -126,7 +128,7 @@ def _events(
         },
     )
     for companion in asset.companions:
-        rows = _companion_rows(batch, companion.table.name, companion.table.partition_column, outcome)
+        rows = outcome.companion_rows.get(companion.table.name, 0)
         yield dg.AssetMaterialization(
             asset_key=companion.key, partition=outcome.manifest.partition, metadata={"dagster/row_count": rows}
         )
@@ -232,7 +234,7 @@ def _rules_as_text(verdict: Verdict) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md("\n".join(["| rule | verdict | checked | message |", "|---|---|---|---|", *rows]))
 
 
-def _metadata(outcome: Outcome, batch: Batch, picture: str | None) -> dict[str, Any]:
+def _metadata(outcome: Outcome, picture: str | None) -> dict[str, Any]:
     manifest = outcome.manifest
     metadata: dict[str, Any] = {
         "dagster/row_count": manifest.rows,
@@ -246,8 +248,6 @@ def _metadata(outcome: Outcome, batch: Batch, picture: str | None) -> dict[str, 
         "inputs": dg.MetadataValue.json([_input_summary(i.to_record()) for i in manifest.inputs]),
     }
     metadata.update({name: _plain_value(value) for name, value in outcome.facts.items()})
-    if manifest.partition in batch.empty:
-        metadata["empty_on_purpose"] = batch.empty[manifest.partition]
     if picture is not None:
         metadata["chart"] = dg.MetadataValue.md(picture)
     return metadata
@@ -255,11 +255,6 @@ def _metadata(outcome: Outcome, batch: Batch, picture: str | None) -> dict[str, 
 
 def _input_summary(record: Mapping[str, Any]) -> dict[str, Any]:
     return {k: record[k] for k in ("asset", "table_version", "count", "first", "last", "digest")}
-
-
-def _companion_rows(batch: Batch, table: str, column: str, outcome: Outcome) -> int:
-    frame = batch.companions.get(table)
-    return 0 if frame is None else int((frame[column].astype("datetime64[us]") == outcome.manifest.partition).sum())
 
 
 def _plain(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -66,7 +66,8 @@ class PublishedAsset:
     ``records`` are such tables that are written for withheld partitions too.
     ``standing`` gives the inputs of single partitions that are no assets. ``settled`` is told, with the resources of
     the run, once all partitions that a run asked for are published.
-    ``chart`` draws a Markdown picture of the newest partition of a batch.
+    ``chart`` draws a Markdown picture of the newest partition of a batch. ``piece`` bounds memory: so many partitions
+    of a run are computed and published at a time, all of them where it is None.
     """
 
     key: dg.AssetKey
@@ -87,6 +88,7 @@ class PublishedAsset:
     settled: Settled | None = None
     self_dependent: Lookback | None = None
     chart: Callable[[pd.DataFrame], str] | None = None
+    piece: int | None = None
     report: str = ""
     """Path of the report that shows this asset's figures, '' where there is none."""
 

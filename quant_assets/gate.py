@@ -21,6 +21,7 @@ class ContractGate:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._states: dict[str, dict[str, PartitionState]] = {}
+        self._readable: dict[str, dict[str, PartitionState]] = {}
 
     @cached_property
     def _withheld(self) -> dict[str, set[str]]:
@@ -31,25 +32,31 @@ class ContractGate:
 
         Raises ``ContractViolation`` naming the first partitions that are missing or withheld, and what to do.
         """
-        states = self._states_of(asset)
-        withheld = self._withheld.get(asset, set())
-        bad = [p for p in partitions if p in withheld or self._status(states, p) != PUBLISHED]
-        if bad:
-            raise ContractViolation(self._explain(asset, bad, states))
+        readable = self._readable_of(asset)
+        try:
+            states = [readable[p] for p in partitions]
+        except KeyError:
+            bad = [p for p in partitions if p not in readable]
+            raise ContractViolation(self._explain(asset, bad, self._states[asset])) from None
         return InputSlice(
             asset=asset,
             table=table,
             # A publication may land between the look at the table and the look at the ledger: read at least the
             # version that holds every content named here.
-            table_version=max([table_version, *(states[p].table_version for p in partitions)]),
+            table_version=max([table_version, *(s.table_version for s in states)]),
             partitions=tuple(partitions),
-            data_versions=tuple(states[p].data_version for p in partitions),
+            data_versions=tuple(s.data_version for s in states),
         )
 
-    def _states_of(self, asset: str) -> dict[str, PartitionState]:
-        if asset not in self._states:
-            self._states[asset] = self._ledger.states(asset)
-        return self._states[asset]
+    def _readable_of(self, asset: str) -> dict[str, PartitionState]:
+        """States of the partitions that may be read."""
+        if asset not in self._readable:
+            states = self._states[asset] = self._ledger.states(asset)
+            withheld = self._withheld.get(asset, set())
+            self._readable[asset] = {
+                p: state for p, state in states.items() if state.status == PUBLISHED and p not in withheld
+            }
+        return self._readable[asset]
 
     @staticmethod
     def _status(states: dict[str, PartitionState], partition: str) -> str:

@@ -11,6 +11,7 @@ import datetime as dt
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -73,7 +74,7 @@ class InputSlice:
     partitions: tuple[str, ...]
     data_versions: tuple[str, ...]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Hash over asset, partitions and their contents (not over the table version: equal content is equal input)."""
         return digest_of([self.asset, *self.partitions, *self.data_versions])
@@ -116,12 +117,12 @@ class Manifest:
     inputs: tuple[InputSlice, ...]
     verdicts: Mapping[str, Sequence[Mapping[str, Any]]]
 
-    @property
+    @cached_property
     def inputs_digest(self) -> str:
         """Hash over all inputs, in the order in which the asset declares them."""
         return digest_of([i.digest for i in self.inputs])
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Hash of everything that determines the partition, and of its content; the same for an equal re-run."""
         return digest_of(

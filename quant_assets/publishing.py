@@ -90,12 +90,17 @@ class PartitionRun:
         high = np.searchsorted(days, np.datetime64(max(partitions)), side="right")
         return frame.iloc[low:high]
 
-    def read_before(self, table: TableSpec, key: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """Rows of a side table, or of this asset's own table, before a day; empty where there is no table yet."""
+    def read_before(
+        self, table: TableSpec, key: str, columns: Sequence[str] | None = None, since: str | None = None
+    ) -> pd.DataFrame:
+        """Rows of a side table, or of this asset's own table, from ``since`` (else the first) to before a day.
+
+        Empty where there is no table yet.
+        """
         day = (dt.date.fromisoformat(key) - dt.timedelta(days=1)).isoformat()
         if self.lakehouse.open(table.name) is None:
             return pd.DataFrame({name: [] for name in (columns or table.column_names)})
-        return self.lakehouse.read(table, columns=columns, end=day, as_of=key)
+        return self.lakehouse.read(table, columns=columns, start=since, end=day, as_of=key)
 
     def refused(self) -> list[str]:
         """Partitions of this asset whose newest state is refused; what an older run stored for them does not count."""
@@ -126,11 +131,12 @@ Body = Callable[[PartitionRun], Batch]
 
 @dataclass(frozen=True)
 class Outcome:
-    """One partition after the attempt."""
+    """One partition after the attempt; ``companion_rows`` counts its rows in each companion's table."""
 
     manifest: Manifest
     verdicts: tuple[Verdict, ...]
     facts: Mapping[str, Any]
+    companion_rows: Mapping[str, int]
 
     @property
     def published(self) -> bool:
@@ -141,24 +147,48 @@ class Outcome:
 def publish_partitions(
     context: dg.AssetExecutionContext, lakehouse: Lakehouse, asset: PublishedAsset, body: Body, config_hash: str
 ) -> Iterator[Any]:
-    """Run an asset's body for the partitions of this Dagster run and publish or refuse each of them."""
+    """Run an asset's body for the partitions of this Dagster run and publish or refuse each of them.
+
+    An asset with a ``piece`` is done that many partitions at a time, so that a long range needs no more memory. Where a
+    piece cannot be attempted, the ones before it stay published.
+    """
     ledger = Ledger(lakehouse)
     keys = list(context.partition_keys)
+    size = asset.piece or len(keys)
+    outcomes: list[Outcome] = []
+    stopped: QuantError | None = None
+    picture: str | None = None
     try:
-        # Taken before the body reads: what is decided meanwhile makes the partition not current, never unnoticed.
-        standing = asset.standing_inputs(lakehouse, keys)
-        ready, blocked = _pass_gate(lakehouse, ContractGate(ledger), asset, keys)
-        run = PartitionRun(asset, lakehouse, ledger, list(ready), ready, keys, context.resources)
-        batch = body(run) if ready else Batch(asset_frame(asset), {})
-        verdicts = {**blocked, **_complete_verdicts(asset, batch, list(ready))}
+        for start in range(0, len(keys), size):
+            some = keys[start : start + size]
+            made, picture = _publish(context, lakehouse, ledger, asset, body, config_hash, some)
+            outcomes += made
     except QuantError as error:
-        raise announcing.failure(asset, str(error), error.exit_code) from error
+        stopped = error
+    if asset.settled is not None and stopped is None and all(o.published for o in outcomes):
+        asset.settled(context.resources, keys)
+    yield from announcing.announce(context, asset, keys, outcomes, picture, stopped)
+
+
+def _publish(
+    context: dg.AssetExecutionContext,
+    lakehouse: Lakehouse,
+    ledger: Ledger,
+    asset: PublishedAsset,
+    body: Body,
+    config_hash: str,
+    keys: list[str],
+) -> tuple[list[Outcome], str | None]:
+    """Outcome of each partition of one piece, and the picture of the newest."""
+    # Taken before the body reads: what is decided meanwhile makes the partition not current, never unnoticed.
+    standing = asset.standing_inputs(lakehouse, keys)
+    ready, blocked = _pass_gate(lakehouse, ContractGate(ledger), asset, keys)
+    run = PartitionRun(asset, lakehouse, ledger, list(ready), ready, keys, context.resources)
+    batch = body(run) if ready else Batch(asset_frame(asset), {})
+    verdicts = {**blocked, **_complete_verdicts(asset, batch, list(ready))}
     inputs = {k: (*ready.get(k, {}).values(), *standing.get(k, ())) for k in keys}
     outcomes = _write(context.run.run_id, lakehouse, ledger, asset, batch, verdicts, list(ready), inputs, config_hash)
-    if asset.settled is not None and all(o.published for o in outcomes):
-        asset.settled(context.resources, keys)
-    picture = _picture(asset, batch, outcomes)
-    yield from announcing.announce(context, asset, keys, outcomes, batch, picture)
+    return outcomes, _picture(asset, batch, outcomes)
 
 
 def asset_frame(asset: PublishedAsset) -> pd.DataFrame:
@@ -189,8 +219,7 @@ def _pass_gate(
 
 def _complete_verdicts(asset: PublishedAsset, batch: Batch, keys: list[str]) -> dict[str, tuple[Verdict, ...]]:
     """The body's verdicts for every level, with the rule that a partition is not empty unless it says why."""
-    days = pd.to_datetime(batch.frame[asset.table.partition_column])
-    counts = days.dt.strftime("%Y-%m-%d").value_counts()
+    counts = rows_by_key(batch.frame[asset.table.partition_column])
     complete = {}
     for key in keys:
         if key in batch.failures:
@@ -201,8 +230,7 @@ def _complete_verdicts(asset: PublishedAsset, batch: Batch, keys: list[str]) -> 
             raise ContractViolation(
                 f"{asset.name} {key}: verdicts for {sorted(levels)}, declared {sorted(asset.levels)}"
             )
-        rows = int(counts.get(key, 0))
-        result = _nonempty(asset, key, rows, batch.empty.get(key), all(v.passed for v in levels.values()))
+        result = _nonempty(asset, key, counts.get(key, 0), batch.empty.get(key), all(v.passed for v in levels.values()))
         first = asset.levels[0]
         levels[first] = Verdict(first, (*levels[first].results, result))
         complete[key] = tuple(levels[level] for level in asset.levels)
@@ -250,7 +278,12 @@ def _write(
     canonical = asset.table.canonical(_rows_of(batch.frame, asset.table, good))
     version = lakehouse.replace(asset.table, canonical, good, dict(asset.scope)) if good else -1
     hashes = content_hashes(asset.table, canonical, good)
-    rows = canonical[asset.table.partition_column].dt.strftime("%Y-%m-%d").value_counts()
+    rows = rows_by_key(canonical[asset.table.partition_column])
+    beside = {
+        c.table.name: rows_by_key(batch.companions[c.table.name][c.table.partition_column])
+        for c in asset.companions
+        if c.table.name in batch.companions
+    }
     stamp = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     versions = {**{k: s.data_version for k, s in ledger.states(asset.name).items()}, **hashes}
     outcomes = []
@@ -263,14 +296,15 @@ def _write(
             data_version=hashes.get(key, ""),
             table=asset.table.name,
             table_version=version if key in hashes else -1,
-            rows=int(rows.get(key, 0)),
+            rows=rows.get(key, 0),
             config_hash=config_hash,
             code_version=code_version(*asset.rooms),
             env_hash=env_hash(),
             inputs=(*inputs[key], *own_slice(asset, key, versions)),
             verdicts={v.level: v.to_records() for v in levels},
         )
-        outcomes.append(Outcome(manifest, levels, batch.facts.get(key, {})))
+        facts = batch.facts.get(key, {}) | ({"empty_on_purpose": batch.empty[key]} if key in batch.empty else {})
+        outcomes.append(Outcome(manifest, levels, facts, {name: n.get(key, 0) for name, n in beside.items()}))
     ledger.record_refusals([_refusal(asset, batch.frame, o, stamp) for o in outcomes if not o.published])
     ledger.record((o.manifest for o in outcomes), stamp)
     return outcomes
@@ -290,6 +324,12 @@ def _rows_of(frame: pd.DataFrame, table: TableSpec, keys: Sequence[str]) -> pd.D
     days = pd.to_datetime(frame[table.partition_column])
     kept = frame.assign(**{table.partition_column: days})
     return kept[days.isin(pd.to_datetime(list(keys)))]
+
+
+def rows_by_key(days: pd.Series) -> dict[str, int]:
+    """Number of rows of each partition key (ISO day), for the partition column of a frame."""
+    counts = pd.to_datetime(days).value_counts(sort=False)
+    return dict(zip(pd.DatetimeIndex(counts.index).strftime("%Y-%m-%d"), counts.tolist(), strict=True))
 
 
 def own_slice(asset: PublishedAsset, key: str, versions: Mapping[str, str]) -> tuple[InputSlice, ...]:

@@ -48,8 +48,9 @@ def record_closed(batch: Batch, calendar: str, keys: Sequence[str], levels: Sequ
 
     A row dated on a closed day breaks ``SESSION.CLOSED`` and withholds the partition.
     """
-    rows = batch.frame["date"].dt.strftime("%Y-%m-%d").value_counts() if len(batch.frame) else {}
-    for day in closed_among(calendar, keys).strftime("%Y-%m-%d"):
+    closed = closed_among(calendar, keys).strftime("%Y-%m-%d")
+    rows = batch.frame["date"].dt.strftime("%Y-%m-%d").value_counts() if len(batch.frame) and len(closed) else {}
+    for day in closed:
         if day not in keys:
             continue
         count = int(rows.get(day, 0))

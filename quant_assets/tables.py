@@ -167,6 +167,33 @@ def features_table(columns: Sequence[tuple[str, str, str]]) -> TableSpec:
     return TableSpec("features_matrix", (_DATE, _SYMBOL, *features))
 
 
+FEATURE_CERTIFICATES_TABLE = TableSpec(
+    "feature_certificates",
+    (
+        _DATE,
+        Column("feature", "string", "feature id: a column of features_matrix"),
+        Column("version", "int64", "version of its declaration"),
+        Column("made_from", "string", "hash of its declaration, of the code of the features room and of own modules"),
+        Column("state", "string", "certified or not certified"),
+        Column("reason", "string", "the rule that denies it and why; a warning where it is certified; else ''"),
+        Column("rows", "int64", "markets with a bar that day (L2.LAG)"),
+        Column("lagging", "int64", "of the day's rows, those missing, too many, or without any value (L2.LAG)"),
+        Column("values", "int64", "values that exist that day (L2.BOUNDS)"),
+        Column("outside", "int64", "of these, infinite or out of the declared range (L2.BOUNDS)"),
+        Column("warm", "int64", "values past their warm-up that day (L2.NAN)"),
+        Column("density", "float64", "share of the warmed-up values that exist, NaN where none is warm (L2.NAN)"),
+        Column("recomputed", "int64", "values computed again under other futures on the days of evidence (L2.PREFIX)"),
+        Column("breaches", "int64", "of these, values that changed (L2.PREFIX)"),
+        Column("drift_samples", "int64", "values computed again on longer histories, days of evidence (L2.WARMUP)"),
+        Column("drift_windows", "int64", "longest such history, 0 where none was long enough", "windows"),
+        Column("drift", "float64", "largest difference on a longer history, NaN where not measured (L2.WARMUP)"),
+        Column("tolerance", "float64", "drift that the feature declares"),
+        Column("evidence_from", "date", "first day of the run whose samples are the evidence"),
+        Column("evidence_to", "date", "last day of that run"),
+    ),
+    keys=("feature",),
+)
+
 SELECTION_TABLE = TableSpec(
     "selection",
     (

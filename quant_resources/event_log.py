@@ -96,10 +96,8 @@ def _store_together(storage: Any, events: Sequence[EventLogEntry]) -> None:
         with storage.index_connection() as connection:
             ids = _insert(connection, rows)
             _index_assets(storage, connection, chunk, ids)
+            _index_planned_checks(storage, connection, chunk, rows, ids)
             _index_checks(storage, connection, chunk, rows, ids)
-        for event, event_id in zip(chunk, ids, strict=True):
-            if event.dagster_event_type == CHECK_PLANNED:
-                storage.store_asset_check_event(event, event_id)
 
 
 def _insert(connection: Any, rows: list[dict[str, Any]]) -> list[int]:
@@ -120,6 +118,30 @@ def _index_assets(storage: Any, connection: Any, events: Sequence[EventLogEntry]
             last[event.get_dagster_event().asset_key, event.dagster_event_type] = (event, event_id)
     for event, event_id in sorted(last.values(), key=lambda item: item[1]):
         storage._store_asset_event(connection, event, event_id)
+
+
+def _index_planned_checks(
+    storage: Any, connection: Any, events: Sequence[EventLogEntry], rows: list[dict[str, Any]], ids: Sequence[int]
+) -> None:
+    """One row for each partition of a planned check; Dagster serialises the event anew for every one of them."""
+    planned = []
+    for event, row, event_id in zip(events, rows, ids, strict=True):
+        if event.dagster_event_type != CHECK_PLANNED:
+            continue
+        check: Any = event.get_dagster_event().event_specific_data
+        shared = {
+            "asset_key": check.asset_key.to_string(),
+            "check_name": check.check_name,
+            "run_id": event.run_id,
+            "execution_status": "PLANNED",
+            "evaluation_event": row["event"],
+            "evaluation_event_timestamp": storage._event_insert_timestamp(event),
+            "evaluation_event_storage_id": event_id,
+        }
+        partitions = check.partitions_subset.get_partition_keys() if check.partitions_subset else [None]
+        planned += [{**shared, "partition": partition} for partition in partitions]
+    if planned:
+        connection.execute(AssetCheckExecutionsTable.insert(), planned)
 
 
 def _index_checks(

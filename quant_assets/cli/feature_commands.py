@@ -81,9 +81,16 @@ def certify(
     profile: ProfileName = None,
     first: From = None,
     last: To = None,
+    stored: Annotated[
+        bool, typer.Option("--stored", help="Show the certificates that lie with features_matrix; compute nothing.")
+    ] = False,
     as_json: Json = False,
 ) -> int:
     """Check features on stored bars for look-ahead and warm-up, publishing nothing; exit code 3 where one fails."""
+    if stored:
+        from quant_assets.cli import stored_certificates
+
+        return stored_certificates.show(features, more or [], profile, first, last, as_json)
     from quant_assets.cli import feature_certifying
 
     return feature_certifying.certify(features, more or [], profile, first, last, as_json)

@@ -97,9 +97,13 @@ class _Choice:
         if not given.has_volume:
             reasons.append((needs_volume, "needs volume, and the file has no column volume"))
         if not known:
-            reasons.append((lambda f: f.id in yearly, f"is annualised; give --annualisation N for {laid.told}"))
+            reasons.append((lambda f: f.root.id in yearly, f"is annualised; give --annualisation N for {laid.told}"))
         if laid.step != DAY:
             reasons.append((needs_days, "counts calendar days and needs daily bars"))
+        if not laid.aligned:
+            reasons.append(
+                (lambda f: f.base is not None, "compares symbols at one time; these bars share no time grid")
+            )
         chosen, left_out = [], {}
         for feature in self._selected(periods if known else 365.0):
             why = next((text for fails, text in reasons if fails(feature)), None)

@@ -19,14 +19,20 @@ SPARSE = ("id", "title", "unit", "inputs", "window", "min_bars", "drift", "tags"
 
 
 def list_features(profile: str | None, as_json: bool) -> int:
-    """One line for each registered feature, in the order of the registry."""
+    """One line for each registered feature, in the order of the registry, and for the profile's cross-sections."""
+    from quant_assets.features.cross_section import CROSS_SECTIONS
+
     registry, selected = _registry(profile)
-    records = [_record(feature, selected) for feature in registry]
+    named = registry.select(sorted(selected - set(registry.ids)))
+    records = [_record(feature, selected) for feature in (*registry, *named)]
+    kinds = {f"{kind.prefix}<id>": kind.formula.format(id="<id>") for kind in CROSS_SECTIONS}
     if as_json:
-        print_json({"features": [{name: record[name] for name in LISTED} for record in records]})
+        print_json({"features": [{n: r[n] for n in LISTED} for r in records], "cross_sections": kinds})
         return 0
     shown = [{**r, "inputs": ", ".join(r["inputs"]), "tags": ", ".join(r["tags"])} for r in records]
     print_table(f"{len(records)} features; all of one: quant features show ID", shown, SPARSE)
+    for name, formula in kinds.items():
+        print(f"{name}, of any of them, only where it is asked for: {formula}")
     return 0
 
 
@@ -93,6 +99,7 @@ def _record(feature: Feature, selected: set[str]) -> dict[str, Any]:
     return {
         "id": feature.id, "title": feature.title, "formula": feature.formula, "source": feature.source,
         "inputs": list(feature.inputs), "parameters": dict(feature.parameters), "unit": feature.unit,
+        "compares": feature.base.id if feature.base else None,
         "lower": feature.lower, "upper": feature.upper, "window": feature.window, "min_bars": feature.min_bars,
         "reach_days": feature.reach_days, "recursive": feature.memory, "drift": feature.drift,
         "drift_note": feature.drift_note, "version": feature.version, "tags": list(feature.tags),
@@ -132,4 +139,6 @@ def _text(value: object) -> str:
         return ", ".join(f"{k} = {v:g}" for k, v in value.items()) or "none"
     if isinstance(value, list):
         return ", ".join(map(str, value))
+    if value is None:
+        return "nothing: one symbol's own bars alone"
     return f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)

@@ -31,7 +31,7 @@ class AnyBars:
 
     ``step`` is the grid's in microseconds (0: no grid) and ``annualisation`` the periods in a year that follow
     from it, NaN where nothing follows; ``told`` says how both were found. ``sorted_before``: whether each symbol's bars
-    came in order of time.
+    came in order of time. ``aligned``: whether the same ``day`` of two symbols is the same time.
     """
 
     series: BarSeries
@@ -40,6 +40,7 @@ class AnyBars:
     annualisation: float
     told: str
     sorted_before: bool
+    aligned: bool
 
 
 def any_bars(frame: pd.DataFrame, micros: IntArray) -> AnyBars:
@@ -65,15 +66,18 @@ def any_bars(frame: pd.DataFrame, micros: IntArray) -> AnyBars:
     arrays = {name: values[order] for name, values in numbers.items()}
     series = BarSeries(tuple(map(str, names)), codes, position, first, life_start=position[first], **arrays)
     in_order = bool((np.diff(micros[np.argsort(code, kind="stable")])[codes[1:] == codes[:-1]] > 0).all())
-    return AnyBars(series, order, step, annualisation, told, in_order)
+    aligned = len(names) == 1 or (fits and bool(((at - at.min()) % step == 0).all()))
+    return AnyBars(series, order, step, annualisation, told, in_order, aligned)
 
 
 def whole_history(feature: Feature) -> Feature:
     """``feature`` from the first bar of each symbol on, as a chart shows it, instead of a bounded memory.
 
-    A recursive one then has a value as soon as its own formula has; a windowed one reads its window of bars.
+    A recursive one then has a value as soon as its own formula has; a windowed one reads its window of bars. A
+    cross-section compares such values.
     """
-    return replace(feature, span_days=WHOLE_HISTORY, min_bars=1 if feature.memory else feature.min_bars)
+    base = whole_history(feature.base) if feature.base is not None else None
+    return replace(feature, span_days=WHOLE_HISTORY, min_bars=1 if feature.memory else feature.min_bars, base=base)
 
 
 def annualised_ids(config: FeaturesConfig) -> frozenset[str]:

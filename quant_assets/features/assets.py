@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from partitions.days import daily
@@ -9,14 +10,16 @@ from partitions.mappings import trailing_days
 from quant_assets import keys
 from quant_assets.declaration import Batch, Input, PublishedAsset, day_after
 from quant_assets.factory import BuiltAsset, build_asset
+from quant_assets.feature_certificates import leaks_before, made_from_now
 from quant_assets.features.catalogue import selected_features
 from quant_assets.features.custom import custom_code
 from quant_assets.features.matrix import as_series, days_needed, features_frame
-from quant_assets.features.rules import feature_verdicts
+from quant_assets.features.range_certificate import Known, certificate_facts
+from quant_assets.features.rules import judge_features
 from quant_assets.profiles.model import Profile
-from quant_assets.publishing import PartitionRun, asset_frame
+from quant_assets.publishing import PartitionRun, asset_frame, rows_by_key
 from quant_assets.sessions import open_keys, record_closed
-from quant_assets.tables import OHLCV_TABLE, features_table
+from quant_assets.tables import FEATURE_CERTIFICATES_TABLE, OHLCV_TABLE, features_table
 from quant_resources.lakehouse.tables import TableSpec
 
 BAR_COLUMNS = (
@@ -44,8 +47,11 @@ def feature_assets(profile: Profile) -> list[BuiltAsset]:
         rooms=("features",),
         knowable=day_after,
         inputs=(Input(keys.OHLCV, OHLCV_TABLE, window, BAR_COLUMNS),),
+        records=(FEATURE_CERTIFICATES_TABLE,),
         kinds=frozenset({"python", "numba", "deltalake"}),
     )
+
+    made_from = made_from_now(profile)
 
     def body(run: PartitionRun) -> Batch:
         opened = open_keys(profile.calendar, run.keys)
@@ -53,14 +59,23 @@ def feature_assets(profile: Profile) -> list[BuiltAsset]:
             return record_closed(Batch(asset_frame(asset), {}), profile.calendar, run.keys, asset.levels)
         series = as_series(run.read(name))
         days = [pd.Timestamp(key) for key in opened]
+        known = Known(made_from, leaks_before(run.lakehouse, min(run.keys), made_from))
         frame = features_frame(series, days, profile.features, profile.annualisation)
-        verdicts = feature_verdicts(frame, series, days, profile.features, profile.annualisation)
-        counts = frame["date"].dt.strftime("%Y-%m-%d").value_counts()
-        complete = frame.dropna()["date"].dt.strftime("%Y-%m-%d").value_counts()
+        judged = judge_features(frame, series, days, profile.features, profile.annualisation, known=known)
+        complete = ~np.isnan(frame.drop(columns=["date", "symbol"]).to_numpy()).any(axis=1)
+        counts, warmed_up = rows_by_key(frame["date"]), rows_by_key(frame["date"][complete])
+        certified = certificate_facts(judged.certificates)
         facts = {
-            key: {"symbols": int(counts.get(key, 0)), "symbols_warmed_up": int(complete.get(key, 0))} for key in opened
+            key: {
+                "symbols": counts.get(key, 0),
+                "symbols_warmed_up": warmed_up.get(key, 0),
+                **certified.get(key, {}),
+            }
+            for key in opened
         }
-        batch = Batch(frame, {d.strftime("%Y-%m-%d"): (v,) for d, v in verdicts.items()}, facts)
+        batch = Batch(frame, {d.strftime("%Y-%m-%d"): (v,) for d, v in judged.verdicts.items()}, facts)
+        if judged.certificates is not None:
+            batch.sides[FEATURE_CERTIFICATES_TABLE.name] = judged.certificates
         return record_closed(batch, profile.calendar, run.keys, asset.levels)
 
     own = custom_code(profile.features.modules)

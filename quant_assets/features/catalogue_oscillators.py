@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from quant_assets.features import indicators
-from quant_assets.features.catalogue_trend import PANEL, SEED, WILDER, WILDER_BOOK
+from quant_assets.features.catalogue_trend import PANEL, RATIO, SEED, WILDER_BOOK
 from quant_assets.features.declaring import INFINITY, Declare
 from quant_assets.features.registry import Feature
 
@@ -16,7 +16,8 @@ RULES = 'TradingView, public "Technical Ratings" rules'
 AVERAGE_VOTES, OSCILLATOR_VOTES = 15, 11
 RATING_NOTE = (
     "its EMA 200 and EMA 100 remember more than a short memory: near a crossing one vote may differ, a fifteenth of "
-    "the scale; from 1,400 bars of memory on none does"
+    "the scale (at 400 bars on less than one bar of bitcoin in a hundred); with 1,400 bars only within a millionth of "
+    "a line"
 )
 
 
@@ -26,7 +27,6 @@ def oscillator_features(declare: Declare) -> list[Feature]:
 
 
 def _bounded(declare: Declare) -> list[Feature]:
-    wilder: dict[str, Any] = {"drift": declare.forgotten(27) * 1e3, "drift_note": WILDER}
     stochastic: dict[str, Any] = {
         "source": "Lane (1984); Pine ta.sma(ta.stoch(close, high, low, 14), 3)",
         "function": indicators.stochastic,
@@ -39,15 +39,15 @@ def _bounded(declare: Declare) -> list[Feature]:
         "inputs": ("close",),
         "function": indicators.stochastic_rsi,
         "parameters": {"length": 14},
+        "drift_note": RATIO,
         **INDEX,
-        **wilder,
     }
     return [
         declare.recursive(
             id="rsi_14", title="Relative strength index",
             formula="100 - 100 / (1 + RMA14(gains) / RMA14(losses)); NaN without movement",
             source=f"{WILDER_BOOK}; Pine ta.rsi(close, 14)", inputs=("close",), min_bars=15, function=indicators.rsi,
-            parameters={"length": 14}, **INDEX, **wilder,
+            parameters={"length": 14}, drift=declare.forgotten(27, 10.0), drift_note=RATIO, **INDEX,
         ),
         declare.recursive(
             id="stochastic_k", title="Stochastic %K", formula="SMA3 of the close's place in the 14-bar range",
@@ -58,10 +58,11 @@ def _bounded(declare: Declare) -> list[Feature]:
         ),
         declare.recursive(
             id="stochastic_rsi_k", title="Stochastic RSI %K", formula="SMA3 of the RSI's place in its 14-bar range",
-            min_bars=30, output=0, **of_rsi,
+            min_bars=30, output=0, drift=declare.forgotten(27, 1000.0), **of_rsi,
         ),
         declare.recursive(
-            id="stochastic_rsi_d", title="Stochastic RSI %D", formula="SMA3 of %K", min_bars=32, output=1, **of_rsi
+            id="stochastic_rsi_d", title="Stochastic RSI %D", formula="SMA3 of %K", min_bars=32, output=1,
+            drift=declare.forgotten(27, 100.0), **of_rsi,
         ),
         declare.recursive(
             id="williams_r_14", title="Williams %R", formula="100 * (close - highest high) / 14-bar range",
@@ -113,7 +114,7 @@ def _elder(declare: Declare) -> list[Feature]:
         "min_bars": 13,
         "function": indicators.elder_ray,
         "parameters": {"length": 13},
-        "drift": max(declare.forgotten(13), 1e-6),
+        "drift": declare.forgotten(13),
         "drift_note": SEED,
         "tags": ("oscillator",),
         **PANEL,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from quant_assets.features import complexity, rolling, windowed
+from quant_assets.features import complexity, rolling
 from quant_assets.features.config import FeaturesConfig
 from quant_assets.features.declaring import INFINITY, Declare
 from quant_assets.features.registry import Feature
@@ -32,7 +32,7 @@ def _returns(declare: Declare, config: FeaturesConfig, annualisation: float) -> 
     close: dict[str, Any] = {"inputs": ("close",)}
     volatility: dict[str, Any] = {
         "window": config.volatility_window + 1,
-        "function": windowed.return_statistics,
+        "function": rolling.return_statistics,
         "parameters": year,
         "tags": ("risk",),
         **close,
@@ -43,7 +43,7 @@ def _returns(declare: Declare, config: FeaturesConfig, annualisation: float) -> 
             formula=f"mean of the last {config.momentum_window} simple returns * {annualisation:g}",
             source="arithmetic mean return, annualised; Jegadeesh & Titman (1993) for its use",
             unit="return per year", lower=-annualisation, window=config.momentum_window + 1,
-            function=windowed.return_statistics, parameters=year, tags=("return",), **close,
+            function=rolling.return_statistics, parameters=year, tags=("return",), **close,
         ),
         declare.windowed(
             id="realised_volatility", title="Realised volatility", unit="return per sqrt(year)", output=1,
@@ -59,7 +59,7 @@ def _returns(declare: Declare, config: FeaturesConfig, annualisation: float) -> 
         declare.windowed(
             id="efficiency", title="Efficiency ratio", unit="ratio", upper=1.0, window=config.efficiency_window + 1,
             formula=f"|sum r| / sum |r| of the last {config.efficiency_window} simple returns; NaN without movement",
-            source="Kaufman (1995), Smarter Trading, on returns instead of prices", function=windowed.efficiency,
+            source="Kaufman (1995), Smarter Trading, on returns instead of prices", function=rolling.efficiency,
             tags=("trend", "noise"), **close,
         ),
     ]  # fmt: skip

@@ -9,8 +9,18 @@ from quant_assets.features.declaring import INFINITY, Declare
 from quant_assets.features.registry import Feature
 
 LENGTHS = (10, 20, 30, 50, 100, 200)
-SEED = "its seed fades like (1 - 2 / (length + 1)) per bar: the share that is left after the memory"
-WILDER = "Wilder averages of 14 keep less than 1e-9 of what came before a memory of 300 bars"
+SEED = (
+    "its seed fades like 1 - 2 / (length + 1) per bar: the share that is left after the memory. Holds on every bar of "
+    "bitcoin and eight other major coins; where prices fell by a large factor, about that many times more is left"
+)
+WILDER = (
+    "Wilder averages of 14 keep less than 1e-9 of what came before a memory of 300 bars; holds as for exponential ones"
+)
+RATIO = "a quotient of Wilder averages of 14 moves by more than they do; holds on bitcoin and eight other major coins"
+LATCHED = (
+    "that of its ATR 10. The direction is latched: where a memory sees another one than all history, line and "
+    "direction differ until both have turned. No bar of bitcoin and eight other major coins does"
+)
 WILDER_BOOK = "Wilder (1978), New Concepts in Technical Trading Systems"
 PRICE: dict[str, Any] = {"unit": "quote currency", "tags": ("trend", "price")}
 PANEL: dict[str, Any] = {"inputs": ("high", "low", "close")}
@@ -86,7 +96,7 @@ def _macd(declare: Declare) -> list[Feature]:
         "lower": -INFINITY,
         "function": indicators.macd,
         "parameters": {"fast": 12, "slow": 26, "signal": 9},
-        "drift": max(declare.forgotten(26), 1e-6),
+        "drift": declare.forgotten(26, 3.0),
         "drift_note": SEED,
         **PRICE,
     }
@@ -129,35 +139,38 @@ def _directional(declare: Declare) -> list[Feature]:
         "upper": 100.0,
         "function": indicators.adx,
         "parameters": {"di_length": 14, "adx_length": 14},
-        "drift": declare.forgotten(27) * 1e3,
-        "drift_note": WILDER,
+        "drift_note": RATIO,
         "tags": ("trend",),
         **PANEL,
     }
     named = (
-        ("adx_14", "Average directional index", "100 * RMA14(|+DI - -DI| / (+DI + -DI))", 28),
-        ("dmp_14", "+DI", "100 * RMA14(+DM) / RMA14(true range)", 15),
-        ("dmn_14", "-DI", "100 * RMA14(-DM) / RMA14(true range)", 15),
+        ("adx_14", "Average directional index", "100 * RMA14(|+DI - -DI| / (+DI + -DI))", 28, 1000.0),
+        ("dmp_14", "+DI", "100 * RMA14(+DM) / RMA14(true range)", 15, 10.0),
+        ("dmn_14", "-DI", "100 * RMA14(-DM) / RMA14(true range)", 15, 10.0),
     )
     return [
-        declare.recursive(id=name, title=title, formula=formula, min_bars=bars, output=k, **shared)
-        for k, (name, title, formula, bars) in enumerate(named)
+        declare.recursive(
+            id=name, title=title, formula=formula, min_bars=bars, output=k, drift=declare.forgotten(27, times), **shared
+        )
+        for k, (name, title, formula, bars, times) in enumerate(named)
     ]
 
 
 def _ranges(declare: Declare) -> list[Feature]:
     trailing: dict[str, Any] = {
-        "source": "Pine ta.supertrend(3, 10); the direction is latched, so a memory can differ from all history",
+        "source": "Pine ta.supertrend(3, 10)",
         "min_bars": 10,
         "function": indicators.supertrend,
         "parameters": {"length": 10, "factor": 3.0},
+        "drift": declare.forgotten(19),
+        "drift_note": LATCHED,
         **PANEL,
     }
     return [
         declare.recursive(
             id="atr_14", title="Average true range 14", formula="RMA14 of the true range",
             source=f"{WILDER_BOOK}; Pine ta.atr(14)", min_bars=14, function=indicators.atr, parameters={"length": 14},
-            drift=declare.forgotten(27) * 1e3, drift_note=WILDER, **PANEL, **PRICE,
+            drift=declare.forgotten(27), drift_note=WILDER, **PANEL, **PRICE,
         ),
         declare.recursive(
             id="supertrend_10", title="Supertrend line", formula="middle of the bar -+ 3 * ATR10, ratcheted",

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 
 from quant_assets.features.series import BarSeries, FloatArray, IntArray
 
-# Bars of the stored series taken at a time: bounds memory at tens of MB a thread, however many symbols there are.
-_BARS_AT_ONCE = 100_000
+Computed = TypeVar("Computed")
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,13 +30,18 @@ class Panel:
     close: FloatArray
     volume: FloatArray
     quote_value: FloatArray
-    _known: dict[str, FloatArray] = field(default_factory=dict, init=False)
+    _known: dict[tuple[object, ...], Any] = field(default_factory=dict, init=False)
 
-    def once(self, name: str, compute: Callable[[], FloatArray]) -> FloatArray:
-        """A result that several functions of this panel need, computed by the first that asks."""
-        if name not in self._known:
-            self._known[name] = compute()
-        return self._known[name]
+    def once(self, compute: Callable[..., Computed], *arguments: object) -> Computed:
+        """``compute(*arguments)`` of this panel's columns, by the first function that asks; never to be written to.
+
+        Columns are told apart by identity: arguments are the panel's own arrays, what ``once`` returned, and numbers.
+        """
+        key = (compute, *(id(a) if isinstance(a, np.ndarray) else a for a in arguments))
+        if key not in self._known:
+            # The arguments are kept too: an identity means something only while its array lives.
+            self._known[key] = compute(*arguments), arguments
+        return cast(Computed, self._known[key][0])
 
 
 class PanelFunction(Protocol):
@@ -54,13 +58,6 @@ class Segments:
 
     panel: Panel
     place: IntArray
-
-
-def by_symbols(series: BarSeries, rows: IntArray) -> list[IntArray]:
-    """Positions of ``rows``, grouped so that their symbols have about ``_BARS_AT_ONCE`` stored bars."""
-    bars = np.bincount(series.code, minlength=len(series.symbols))
-    group = (np.cumsum(bars) // _BARS_AT_ONCE)[series.code[rows]]
-    return [np.flatnonzero(group == number) for number in np.unique(group)]
 
 
 def segments(series: BarSeries, rows: IntArray, block_days: int) -> Segments:

@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from quant_assets.features.across_symbols import RTOL, recomputed_at_dates, roots
 from quant_assets.features.config import FeaturesConfig
 from quant_assets.features.engine import Compute, available_bars
-from quant_assets.features.matrix_range import BoolArray
+from quant_assets.features.matrix_range import BoolArray, MatrixRange
 from quant_assets.features.probes import FUTURES, build_probes
 from quant_assets.features.registry import Feature
 from quant_assets.features.series import BarSeries, FloatArray, IntArray
 
-RTOL = 1e-12
+DRIFT_SLACK = 1e-9
+"""Rounding allowed at a declared drift, relative."""
 # Bars fabricated at a time: bounds memory at about 80 MB whatever the range.
 _BARS_AT_ONCE = 1_000_000
 
@@ -30,11 +32,39 @@ class PrefixEvidence:
 
 @dataclass(frozen=True, eq=False)
 class Drift:
-    """How far a feature's values at ``rows`` (of ``days``) moved: relative, or as a share of the scale for ratings."""
+    """How far a feature's values moved on longer histories: each at ``rows`` (of ``days``), on ``windows`` windows.
+
+    ``moved`` is relative, or a share of the scale for ratings; infinite where only one of the two has a value, and left
+    out where neither has.
+    """
 
     rows: IntArray
     days: IntArray
+    windows: IntArray
     moved: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What was computed again on a range: the matrix rows ``at`` that were drawn (rising), of ``days``."""
+
+    at: IntArray
+    days: IntArray
+    prefix: PrefixEvidence
+    drift: Mapping[str, Drift]
+
+
+def gather_evidence(data: MatrixRange, compute: Compute) -> Evidence:
+    """Values of sampled rows of the matrix under other futures and on longer histories, for the whole range at once."""
+    located = np.flatnonzero(data.rows >= 0)
+    start = np.minimum.reduce(list(data.first_read.values()))
+    window = max(f.window for f in data.features)
+    picked = sample_rows(data.series, data.rows[located], start, window, data.config)
+    at, start = located[picked], start[picked]
+    rows = data.rows[at]
+    prefix = prefix_evidence(data.series, rows, start, data.values[at], data.features, data.config, compute)
+    drift = warmup_drift(data.series, rows, data.features, data.config, compute)
+    return Evidence(at, data.series.day[rows], prefix, drift)
 
 
 def sample_rows(series: BarSeries, rows: IntArray, start: IntArray, window: int, config: FeaturesConfig) -> IntArray:
@@ -75,41 +105,93 @@ def prefix_evidence(
     config: FeaturesConfig,
     compute: Compute,
 ) -> PrefixEvidence:
-    """Recompute ``stored`` (rows, features) from each row's past alone, under the three futures."""
+    """Recompute ``stored`` (rows, features) from each row's past alone, under the three futures.
+
+    A cross-section is recomputed from the whole day, its base at the row from the past alone; it differs too where that
+    base does, stored as a column or not.
+    """
+    own = roots(features)
+    under = dict(zip((f.id for f in own), _under_futures(series, rows, start, own, config, compute), strict=True))
+    recomputed = np.empty((len(rows), len(features), len(FUTURES)))
+    leaks = np.zeros(recomputed.shape, dtype=np.bool_)
+    for k, feature in enumerate(features):
+        recomputed[:, k] = under[feature.root.id]
+        if feature.base is not None:
+            found = recomputed_at_dates(series, rows, feature, under[feature.root.id], compute)
+            recomputed[:, k], leaks[:, k] = found
+    return PrefixEvidence(rows, recomputed, leaks | _differs(recomputed, stored[:, :, None]))
+
+
+def _under_futures(
+    series: BarSeries,
+    rows: IntArray,
+    start: IntArray,
+    features: Sequence[Feature],
+    config: FeaturesConfig,
+    compute: Compute,
+) -> FloatArray:
+    """Values (features, rows, futures) from each row's past alone, under the three futures."""
     longest = int((rows - start + 1).max(initial=1)) + config.prefix_future_bars
     step = max(_BARS_AT_ONCE // (len(FUTURES) * longest), 1)
-    parts = [np.empty((0, len(features), len(FUTURES)))]
+    parts = [np.empty((len(features), 0, len(FUTURES)))]
     for low in range(0, len(rows), step):
         some = slice(low, low + step)
         seed = int(series.day[rows[some][0]]) & 0x7FFFFFFF
         probes = build_probes(series, rows[some], start[some], config.prefix_future_bars, seed)
         values = compute(probes.series, probes.rows.ravel(), features)
-        parts.append(np.stack([values[f.id].reshape(probes.rows.shape) for f in features], axis=1))
-    recomputed = np.concatenate(parts)
-    return PrefixEvidence(rows, recomputed, _differs(recomputed, stored[:, :, None]))
+        parts.append(np.stack([values[f.id].reshape(probes.rows.shape) for f in features]))
+    return np.concatenate(parts, axis=1)
 
 
 def warmup_drift(
     series: BarSeries, rows: IntArray, features: Sequence[Feature], config: FeaturesConfig, compute: Compute
 ) -> Mapping[str, Drift]:
-    """For each feature with a declared drift, how far its values at ``rows`` move on ``warmup_multiple`` windows.
+    """For each feature with a declared drift, how far its values at ``rows`` move on each of ``warmup_multiples``.
 
-    Only rows that have that much history count; a feature without such a row is absent.
+    Only rows that have that much history count; a feature without such a row is absent. A cross-section has the drift
+    of its base.
     """
     found: dict[str, Drift] = {}
-    drifting = [f for f in features if f.drift > 0]
+    drifting = [f for f in roots(features) if f.drift > 0]
     for shape in sorted({f.shape for f in drifting}):
-        alike = [f for f in drifting if f.shape == shape]
-        longer = [_longer(f, config.warmup_multiple) for f in alike]
-        enough = rows[available_bars(series, rows, longer[0]) >= longer[0].window]
-        if not len(enough):
-            continue
-        near, far = compute(series, enough, alike), compute(series, enough, longer)
+        found |= _drifts_of(series, rows, [f for f in drifting if f.shape == shape], config.warmup_multiples, compute)
+    return {f.id: found[f.root.id] for f in features if f.root.id in found}
+
+
+def _drifts_of(
+    series: BarSeries, rows: IntArray, alike: Sequence[Feature], multiples: Sequence[int], compute: Compute
+) -> dict[str, Drift]:
+    """Drift of features of one shape on each of ``multiples``; empty where no row has such a history."""
+    longer = {m: [_longer(f, m) for f in alike] for m in multiples}
+    enough = {m: available_bars(series, rows, some[0]) >= some[0].window for m, some in longer.items()}
+    some = np.logical_or.reduce(list(enough.values()))
+    if not some.any():
+        return {}
+    near = compute(series, rows[some], alike)
+    parts: dict[str, list[Drift]] = {f.id: [] for f in alike}
+    for multiple, has in enough.items():
+        at = rows[has]
+        far = compute(series, at, longer[multiple])
         for feature in alike:
-            a, b = near[feature.id], far[feature.id]
-            size = feature.upper - feature.lower if "rating" in feature.tags else _magnitude(series, enough, feature, b)
-            found[feature.id] = Drift(enough, series.day[enough], np.abs(a - b) / size)
-    return found
+            a, b = near[feature.id][has[some]], far[feature.id]
+            rating = "rating" in feature.tags
+            size = feature.upper - feature.lower if rating else _magnitude(series, at, feature, b)
+            moved = np.where(np.isnan(a) == np.isnan(b), np.abs(a - b) / size, np.inf)
+            known = ~np.isnan(moved)
+            windows = np.full(int(known.sum()), multiple, dtype=np.int64)
+            parts[feature.id].append(Drift(at[known], series.day[at[known]], windows, moved[known]))
+    return {name: joined(some) for name, some in parts.items()}
+
+
+def joined(parts: Sequence[Drift]) -> Drift:
+    """All measurements, one part after the other."""
+    none = np.empty(0, dtype=np.int64)
+    return Drift(
+        np.concatenate([none, *(p.rows for p in parts)]),
+        np.concatenate([none, *(p.days for p in parts)]),
+        np.concatenate([none, *(p.windows for p in parts)]),
+        np.concatenate([np.empty(0), *(p.moved for p in parts)]),
+    )
 
 
 def _longer(feature: Feature, multiple: int) -> Feature:

@@ -10,7 +10,7 @@ import numpy as np
 
 from quant_assets.contracts.verdict import RuleResult
 from quant_assets.errors import EmptyResult
-from quant_assets.features.certificate import Drift, PrefixEvidence, prefix_evidence, sample_rows, warmup_drift
+from quant_assets.features.certificate import DRIFT_SLACK, Evidence, gather_evidence
 from quant_assets.features.config import FeaturesConfig
 from quant_assets.features.declaring import ROUNDING
 from quant_assets.features.engine import Compute, compute_features
@@ -19,8 +19,6 @@ from quant_assets.features.matrix_range import MatrixRange, as_range
 from quant_assets.features.registry import Feature
 from quant_assets.features.series import BarSeries, day_numbers
 from quant_assets.features.value_rules import bounds_results, lag_results, nan_results
-
-DRIFT_SLACK = 1e-9
 
 
 @dataclass(frozen=True)
@@ -88,43 +86,36 @@ def certify(
         raise EmptyResult("no day to certify features on; materialize ohlcv first, or name other days")
     frame = features_frame(series, days, config, annualisation, features=features, compute=compute)
     numbers = np.unique(day_numbers(list(days)))
-    measured = tuple(replace(f, drift=max(f.drift, ROUNDING)) if f.memory else f for f in features)
+    measured = tuple(_measured(f) for f in features)
     data = as_range(frame, series, numbers, measured, config)
-    evidence, drift = _evidence(data, compute)
+    evidence = gather_evidence(data, compute)
     whole_days = {
         "L2.BOUNDS": bounds_results(data), "L2.NAN": nan_results(data), "L2.LAG": lag_results(data),
     }  # fmt: skip
-    figures = tuple(_figures(data, k, evidence, drift) for k in range(len(data.features)))
+    figures = tuple(_figures(data, k, evidence) for k in range(len(data.features)))
     broken = {rule: sum(not r.passed for r in results) for rule, results in whole_days.items()}
     return Certification(figures, len(numbers), broken, _examples(whole_days))
 
 
-def _evidence(data: MatrixRange, compute: Compute) -> tuple[PrefixEvidence, dict[str, Drift]]:
-    located = np.flatnonzero(data.rows >= 0)
-    rows = data.rows[located]
-    start = np.minimum.reduce([f.start_of(data.series, rows) for f in data.features])
-    window = max(f.window for f in data.features)
-    picked = sample_rows(data.series, rows, start, window, data.config)
-    sampled = rows[picked]
-    stored = data.values[located[picked]]
-    found = prefix_evidence(data.series, sampled, start[picked], stored, data.features, data.config, compute)
-    return found, dict(warmup_drift(data.series, sampled, data.features, data.config, compute))
+def _measured(feature: Feature) -> Feature:
+    """``feature``, measured against rounding where it remembers and declares no drift; so is a cross-section's base."""
+    if not feature.memory:
+        return feature
+    base = _measured(feature.base) if feature.base is not None else None
+    return replace(feature, drift=max(feature.drift, ROUNDING), base=base)
 
 
-def _figures(data: MatrixRange, k: int, evidence: PrefixEvidence, drift: dict[str, Drift]) -> FeatureFigures:
+def _figures(data: MatrixRange, k: int, evidence: Evidence) -> FeatureFigures:
     feature = data.features[k]
-    known, warm, values = data.known[:, k], data.warm[:, k], data.values[:, k]
-    low, high = (b - s * DRIFT_SLACK * max(abs(b), 1.0) for b, s in ((feature.lower, 1), (feature.upper, -1)))
-    inside = np.isfinite(values) & ~(values < low) & ~(values > high)
-    moved = drift[feature.id].moved if feature.id in drift else np.empty(0)
-    moved = moved[~np.isnan(moved)]
+    known, warm = data.known[:, k], data.warm[:, k]
+    moved = evidence.drift[feature.id].moved if feature.id in evidence.drift else np.empty(0)
     return FeatureFigures(
         feature=feature.id,
         values=int(known.sum()),
         density=float((known & warm).sum() / warm.sum()) if warm.any() else float("nan"),
-        outside=int((known & ~inside).sum()),
-        probes=evidence.differs[:, k].size,
-        breaches=int(evidence.differs[:, k].sum()),
+        outside=int(data.outside[:, k].sum()),
+        probes=evidence.prefix.differs[:, k].size,
+        breaches=int(evidence.prefix.differs[:, k].sum()),
         drift_probes=len(moved),
         drift=float(moved.max()) if len(moved) else float("nan"),
         tolerance=feature.drift,

@@ -77,7 +77,7 @@ def bollinger_width(
 ) -> FloatArray:
     """100 * (upper - lower) / middle of the Bollinger bands, in percent (Pine ``ta.bbw``)."""
     mean, spread = deviation(values, length, 0, first)
-    return quotient(200.0 * multiplier * spread, mean)
+    return _width(mean, spread, multiplier)
 
 
 def bollinger_percent(
@@ -86,7 +86,25 @@ def bollinger_percent(
     """%B = (value - lower) / (upper - lower): 0 on the lower band, 1 on the upper; NaN where the bands coincide."""
     first, (items,) = prepared(first, values)
     mean, spread = deviation(items, length, 0, first)
-    return 0.5 + quotient(items - mean, 2.0 * multiplier * spread)
+    return _percent(items, mean, spread, multiplier)
+
+
+def bollinger_all(
+    values: FloatArray, length: int = 20, multiplier: float = 2.0, first: IntArray | None = None
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Upper band, lower band, width and %B of the Bollinger bands, from one pass over the windows."""
+    first, (items,) = prepared(first, values)
+    mean, spread = deviation(items, length, 0, first)
+    reach = multiplier * spread
+    return mean + reach, mean - reach, _width(mean, spread, multiplier), _percent(items, mean, spread, multiplier)
+
+
+def _width(mean: FloatArray, spread: FloatArray, multiplier: float) -> FloatArray:
+    return quotient(200.0 * multiplier * spread, mean)
+
+
+def _percent(values: FloatArray, mean: FloatArray, spread: FloatArray, multiplier: float) -> FloatArray:
+    return 0.5 + quotient(values - mean, 2.0 * multiplier * spread)
 
 
 def keltner(

@@ -12,11 +12,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from quant_assets.features.complexity import SMALLEST_SEGMENT
-from quant_assets.features.lanes import LANES, kernel, run_of
+from quant_assets.features.lanes import LANES, kernel, longest, run_of
 from quant_assets.features.movement import FLAT
 
 if TYPE_CHECKING:
     from quant_assets.features.series import FloatArray, IntArray
+
+
+RUN = 1024  # windows taken together: neighbours share all but their first and last segments
+
+
+@kernel
+def _add_smaller(later: FloatArray, own: FloatArray, code: IntArray) -> None:
+    for i in range(len(code)):
+        code[i] += 1 if later[i] < own[i] else 0
+
+
+@kernel
+def _begin_digit(own: FloatArray, base: int, code: IntArray, known: FloatArray) -> None:
+    for i in range(len(code)):
+        code[i] *= base
+        known[i] += own[i]
 
 
 @kernel
@@ -25,22 +41,17 @@ def ordinal_patterns(values: FloatArray, order: int, delay: int, out: IntArray) 
 
     The number is the Lehmer code: equal values rank by order of appearance, the older one as the smaller.
     """
-    reach = (order - 1) * delay
-    for i in range(len(values)):
-        code = -1
-        if i >= reach:
-            code = 0
-            for a in range(order):
-                x = values[i - reach + a * delay]
-                if np.isnan(x):
-                    code = -1
-                    break
-                smaller = 0
-                for b in range(a + 1, order):
-                    if values[i - reach + b * delay] < x:
-                        smaller += 1
-                code = code * (order - a) + smaller
-        out[i] = code
+    reach = min((order - 1) * delay, len(values))
+    out[:reach] = -1
+    code, known = out[reach:], np.zeros(len(values) - reach)
+    code[:] = 0
+    for a in range(order):
+        own = values[a * delay :]
+        _begin_digit(own, order - a, code, known)
+        for b in range(a + 1, order):
+            _add_smaller(values[b * delay :], own, code)
+    for i in range(len(code)):
+        code[i] = -1 if np.isnan(known[i]) else code[i]
 
 
 @kernel
@@ -63,14 +74,12 @@ def pattern_entropies(
     NaN where a pattern is undefined or there are fewer than ``least``. The entropy is summed over the counts in the
     order of the pattern numbers: log2(n) - (sum of c log2 c) / n.
     """
-    longest = 1
-    for i in range(len(end)):
-        longest = max(longest, end[i] - start[i] + 1)
-    term = np.zeros(longest + 1)
-    for c in range(2, longest + 1):
+    most = longest(start, end)
+    term = np.zeros(most + 1)
+    for c in range(2, most + 1):
         term[c] = c * math.log2(float(c))
     counts = np.zeros(states, dtype=np.int64)
-    first, last, seen = 0, -1, 0
+    first, last, seen, before, whole = 0, -1, 0, 0, 0.0
     for i in range(len(end)):
         a, b = start[i] + skip, end[i]
         n = b - a + 1
@@ -90,7 +99,9 @@ def pattern_entropies(
         total = 0.0
         for s in range(states):
             total += term[counts[s]]
-        out[i] = max(math.log2(float(n)) - total / n, 0.0)
+        if n != before:
+            before, whole = n, math.log2(float(n))
+        out[i] = max(whole - total / n, 0.0)
 
 
 @kernel
@@ -109,42 +120,56 @@ def _segment_means(values: FloatArray, n: int, places: int, sums: FloatArray) ->
 
 
 @kernel
+def _cumulate(values: FloatArray, mean: FloatArray, now: FloatArray, square: FloatArray, top: FloatArray,
+              bottom: FloatArray) -> None:  # fmt: skip
+    """Take four more values of each segment into its cumulated deviation, square sum, top and bottom."""
+    second, third, fourth = values[1:], values[2:], values[3:]
+    for k in range(len(now)):
+        a, b, c, d = values[k] - mean[k], second[k] - mean[k], third[k] - mean[k], fourth[k] - mean[k]
+        one = now[k] + a
+        two = one + b
+        three = two + c
+        four = three + d
+        now[k] = four
+        square[k] = square[k] + a * a + b * b + c * c + d * d
+        top[k] = max(four, max(three, max(two, max(one, top[k]))))
+        bottom[k] = min(four, min(three, min(two, min(one, bottom[k]))))
+
+
+@kernel
 def _ranges(values: FloatArray, n: int, mean: FloatArray, lanes: FloatArray, out: FloatArray) -> None:
     """R/S of the segments ``values[k : k + n]``, one for each place of ``out``; NaN without movement, inf with a NaN.
 
-    ``lanes`` (4 * LANES) holds the cumulated deviation, its square sum, its top and its bottom.
+    ``n`` is a multiple of four; ``lanes`` (4, LANES) is work space.
     """
     _segment_means(values, n, len(out), mean)
     for first in range(0, len(out), LANES):
         m = min(LANES, len(out) - first)
         middle = mean[first : first + m]
         lanes[:] = 0.0
-        for j in range(n):
-            part = values[first + j : first + j + m]
-            for k in range(m):
-                gap = part[k] - middle[k]
-                now = lanes[k] + gap
-                lanes[k] = now
-                lanes[LANES + k] += gap * gap
-                lanes[2 * LANES + k] = max(now, lanes[2 * LANES + k])
-                lanes[3 * LANES + k] = min(now, lanes[3 * LANES + k])
+        now, square, top, bottom = lanes[0][:m], lanes[1][:m], lanes[2][:m], lanes[3][:m]
+        for j in range(first, first + n, 4):
+            _cumulate(values[j:], middle, now, square, top, bottom)
         for k in range(m):
-            square = lanes[LANES + k]
-            span = lanes[2 * LANES + k] - lanes[3 * LANES + k]
-            moving = square > n * FLAT * middle[k] * middle[k]
-            still = np.inf if np.isnan(square) else np.nan  # an unknown value must not pass for one that stands still
-            out[first + k] = span / math.sqrt(square / n) if moving else still
+            moving = square[k] > n * FLAT * middle[k] * middle[k]
+            still = (
+                np.inf if np.isnan(square[k]) else np.nan
+            )  # an unknown value must not pass for one that stands still
+            out[first + k] = (top[k] - bottom[k]) / math.sqrt(square[k] / n) if moving else still
 
 
 @kernel
-def _mean_range(ranges: FloatArray, first: int, n: int, segments: int) -> float:
-    """Mean of the defined R/S of the segments that begin at ``first``, ``first + n``, ...; NaN without any."""
-    total, count = 0.0, 0
+def _mean_ranges(ranges: FloatArray, n: int, segments: int, total: FloatArray, count: FloatArray) -> None:
+    """Mean of the defined R/S of the segments that begin at each place, ``n`` further, ...; NaN without any."""
+    total[:], count[:] = 0.0, 0.0
     for s in range(segments):
-        if not np.isnan(ranges[first + s * n]):
-            total += ranges[first + s * n]
-            count += 1
-    return total / count if count else np.nan
+        part = ranges[s * n :]
+        for k in range(len(total)):
+            defined = part[k] == part[k]
+            total[k] += part[k] if defined else 0.0
+            count[k] += 1.0 if defined else 0.0
+    for k in range(len(total)):
+        total[k] /= count[k]
 
 
 @kernel
@@ -161,19 +186,26 @@ def segment_lengths(bars: int, out: IntArray) -> int:
 
 
 @kernel
-def _slope(lengths: IntArray, heights: FloatArray, count: int) -> float:
-    """Least-squares slope of ``heights`` on the logarithms of ``lengths``."""
-    x_mean, y_mean = 0.0, 0.0
+def _slopes(lengths: IntArray, heights: FloatArray, out: FloatArray) -> None:
+    """Least-squares slope of each column of ``heights`` on the logarithms of ``lengths``."""
+    count, centre, square = len(lengths), 0.0, 0.0
     for s in range(count):
-        x_mean += math.log(float(lengths[s])) / count
-        y_mean += heights[s] / count
-    product, square = 0.0, 0.0
+        centre += math.log(float(lengths[s])) / count
+    out[:] = 0.0
     for s in range(count):
-        gap = math.log(float(lengths[s])) - x_mean
-        product += gap * (heights[s] - y_mean)
-        square += gap * gap
-    slope: float = product / square
-    return slope
+        square += (math.log(float(lengths[s])) - centre) ** 2
+    for k in range(len(out)):
+        mean = 0.0
+        for s in range(count):
+            mean += heights[s, k] / count
+        for s in range(count):
+            heights[s, k] -= mean
+    for s in range(count):
+        gap = math.log(float(lengths[s])) - centre
+        for k in range(len(out)):
+            out[k] += gap * heights[s, k]
+    for k in range(len(out)):
+        out[k] /= square
 
 
 @kernel
@@ -186,19 +218,16 @@ def rescaled_range_slopes(
     has fewer than two segment lengths, or some length without a moving segment, or a NaN in
     one.
     """
-    longest = 1
-    for i in range(len(end)):
-        longest = max(longest, end[i] - start[i] + 1)
-    room = longest + LANES
-    mean, ranges, lanes = np.empty(room), np.empty(room), np.empty(4 * LANES)
+    room = longest(start, end) + RUN
+    mean, ranges, lanes, count = np.empty(room), np.empty(room), np.empty((4, LANES)), np.empty(RUN)
     lengths = np.empty(64, dtype=np.int64)
-    heights = np.empty((64, LANES))
+    heights = np.empty((64, RUN))
     i = 0
     while i < len(end):
-        m = run_of(start, end, i)
+        m = run_of(start, end, i, RUN)
         bars = end[i] - start[i] + 1 - skip
-        count = segment_lengths(bars, lengths)
-        for s in range(count):
+        sizes = segment_lengths(bars, lengths)
+        for s in range(sizes):
             n = lengths[s]
             segments = bars // n
             base = end[i] + 1 - segments * n
@@ -207,8 +236,11 @@ def rescaled_range_slopes(
                     _ranges(values[base + k * n : end[i] + m], n, mean, lanes, ranges[k * n : k * n + m])
             else:
                 _ranges(values[base : end[i] + m], n, mean, lanes, ranges[: (segments - 1) * n + m])
+            _mean_ranges(ranges, n, segments, heights[s][:m], count[:m])
             for k in range(m):
-                heights[s, k] = math.log(_mean_range(ranges, k, n, segments)) - log_expected[n]
-        for k in range(m):
-            out[i + k] = _slope(lengths, heights[:, k], count) if count > 1 else np.nan
+                heights[s, k] = math.log(heights[s, k]) - log_expected[n]
+        if sizes > 1:
+            _slopes(lengths[:sizes], heights, out[i : i + m])
+        else:
+            out[i : i + m] = np.nan
         i += m

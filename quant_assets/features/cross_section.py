@@ -2,12 +2,13 @@
 
 ``dates`` groups the rows (any sortable values, such as day numbers), ``values`` are the feature's; both one-dimensional
 and aligned. NaN takes no part and stays NaN. An infinite value is refused: it is a fault of one symbol that would
-silently move the scores of all the others.
+silently move the scores of all the others; as registered features, ``among_dates`` leaves such a symbol out instead.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,9 @@ from quant_assets.features.series import FloatArray, IntArray
 
 
 def date_ranks(dates: NDArray[Any], values: FloatArray) -> FloatArray:
-    """Rank of each value among its date's, 0 the smallest and 1 the largest; equal values share their mean rank.
+    """Rank of each value among its date's as a share: 1/n the smallest, 1 the largest; equal values share their mean.
 
-    (rank - 1) / (n - 1) with ranks 1 .. n; a date's only value gets 0.5. UsageError for an infinite value.
+    rank / n with ranks 1 .. n, so in (0, 1]; a date's only value gets 1. UsageError for an infinite value.
     """
     order, first, last = _groups(dates, values)
     ordered = values[order]
@@ -30,16 +31,16 @@ def date_ranks(dates: NDArray[Any], values: FloatArray) -> FloatArray:
     block = np.cumsum(new) - 1
     starts = np.flatnonzero(new)
     ends = np.append(starts[1:], len(order)) - 1
-    mean = 0.5 * (place[starts] + place[ends])[block] - first if len(order) else place
-    ranks = np.divide(mean, last - first, out=np.full(len(order), 0.5), where=last > first)
-    return _returned(ranks, order, len(values))
+    mean = 0.5 * (place[starts] + place[ends])[block] - first + 1.0 if len(order) else place
+    return _returned(mean / (last - first + 1), order, len(values))
 
 
 def date_scores(dates: NDArray[Any], values: FloatArray, *, robust: bool = False) -> FloatArray:
     """Standard score of each value among its date's: (value - mean) / standard deviation (ddof 0).
 
-    ``robust``: (value - median) / (1.4826 * median absolute deviation). NaN where the date's spread is zero, so also
-    for a date's only value. UsageError for an infinite value.
+    Where the date's values are equal, or there is but one, each lies at the mean: 0. ``robust``: (value - median) /
+    (1.4826 * median absolute deviation); where more than half of the values are equal, they get 0 and the others NaN.
+    UsageError for an infinite value.
     """
     order, first, last = _groups(dates, values)
     ordered, count = values[order], (last - first + 1).astype(np.float64)
@@ -52,9 +53,50 @@ def date_scores(dates: NDArray[Any], values: FloatArray, *, robust: bool = False
         centre = _totals(ordered, first) / count
         gap = ordered - centre
         spread = np.sqrt(_totals(gap**2, first) / count)
-        spread[spread <= 1e-12 * np.abs(centre)] = 0.0
-    scores = np.divide(gap, spread, out=np.full(len(order), np.nan), where=spread > 0.0)
+        level = spread <= 1e-12 * np.abs(centre)  # equal values but for the rounding of their mean
+        gap[level], spread[level] = 0.0, 0.0
+    scores = np.divide(gap, spread, out=np.where(gap == 0.0, 0.0, np.nan), where=spread > 0.0)
     return _returned(scores, order, len(values))
+
+
+class DateFunction(Protocol):
+    """Signature of a cross-section: (dates, values) -> one value for each, from the values of its own date alone."""
+
+    def __call__(self, dates: NDArray[Any], values: FloatArray) -> FloatArray:
+        """Outputs aligned with ``values``."""
+        ...
+
+
+@dataclass(frozen=True)
+class CrossSection:
+    """A way to compare the symbols of a date; with the feature X it is the feature ``<prefix>X``."""
+
+    prefix: str
+    title: str
+    formula: str
+    source: str
+    unit: str
+    lower: float
+    upper: float
+    function: DateFunction
+
+
+CROSS_SECTIONS = (
+    CrossSection(
+        "rank_", "Rank at date", "mean rank of {id} among the n symbols that have it on the day / n",
+        "fractional ranking, ties share their mean", "share of symbols", 0.0, 1.0, date_ranks,
+    ),
+    CrossSection(
+        "zscore_", "Standard score at date",
+        "({id} - mean) / standard deviation (ddof 0) over the symbols that have it on the day; 0 where they are equal",
+        "standard score", "deviations", -np.inf, np.inf, date_scores,
+    ),
+)  # fmt: skip
+
+
+def among_dates(function: DateFunction, dates: NDArray[Any], values: FloatArray) -> FloatArray:
+    """``function`` over the symbols with a finite value: one symbol's infinity neither counts nor stops the day."""
+    return function(dates, np.where(np.isfinite(values), values, np.nan))
 
 
 def _groups(dates: NDArray[Any], values: FloatArray) -> tuple[IntArray, IntArray, IntArray]:

@@ -35,10 +35,11 @@ class Declare:
             window=window, min_bars=min_bars, span_days=math.ceil(window * self.days_per_bar), memory=True, **fields
         )
 
-    def forgotten(self, length: int) -> float:
-        """Share of a seed that an exponential average of ``length`` still holds after the memory.
+    def forgotten(self, length: int, times: float = 1.0) -> float:
+        """Share of a seed that an exponential average of ``length`` still holds after the memory, or ``ROUNDING``.
 
         (1 - 2 / (length + 1))^(memory - length): a bound on its relative drift while the level before the memory was
-        less than twice the level in it.
+        less than twice the level in it. ``times``: by how much more a quotient of such averages moves, measured.
         """
-        return max(float((1.0 - 2.0 / (length + 1)) ** max(self.memory_bars - length, 0)), ROUNDING)
+        share = (1.0 - 2.0 / (length + 1)) ** max(self.memory_bars - length, 0)
+        return max(float(share) * times, ROUNDING)

@@ -7,16 +7,20 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quant_assets.errors import UsageError
-from quant_assets.features.causal import PanelFunction, by_symbols, segments
+from quant_assets.features.across_symbols import with_cross_sections
+from quant_assets.features.causal import PanelFunction, segments
 from quant_assets.features.registry import Feature
 from quant_assets.features.series import BarSeries, FloatArray, IntArray
 from quant_assets.features.windowed import WindowFunction
 
 Columns = dict[str, FloatArray]
-# The kernels release the interpreter lock; each group is computed by one thread alone, so the bits do not depend on it.
+# The kernels release the interpreter lock; each part is computed by one thread alone, so the bits do not depend on it.
 THREADS = 2
+# Bars of whole symbols computed at a time: few enough for their arrays to stay in a processor's own cache.
+_BARS_AT_ONCE = 25_000
 
 
 class Compute(Protocol):
@@ -31,17 +35,18 @@ def compute_features(series: BarSeries, rows: IntArray, features: Sequence[Featu
     """Value of each feature at each of ``rows``; NaN where it can read fewer than ``min_bars`` bars.
 
     A value is the same to its last bit however many rows, days and symbols are computed with it, and whatever
-    follows it. Features that share a function and a window, or a memory, are computed together.
+    follows it. Features that share a function and a window, or a memory, are computed together. Cross-sections are the
+    exception that reads other symbols: all of ``series`` with a bar on the row's day, whichever rows are asked for.
     """
     if len(rows) and (rows.min() < 0 or rows.max() >= len(series)):
         raise UsageError(f"rows must lie in 0..{len(series) - 1}; locate them with BarSeries.rows_on or rows_of")
-    # In the order of the series one window follows the last: kernels move their counts on instead of counting anew.
-    order = np.argsort(rows, kind="stable")
-    ordered = rows[order]
-    found = _windowed(series, ordered, [f for f in features if not f.memory])
-    for block_days in sorted({f.span_days for f in features if f.memory}):
-        found |= _recursive(series, ordered, [f for f in features if f.memory and f.span_days == block_days])
-    return {feature.id: _scattered(found[feature.id], order, len(rows)) for feature in features}
+    if any(f.base is not None for f in features):
+        return with_cross_sections(series, rows, features, compute_features)
+    columns = dict(zip((f.id for f in features), np.empty((len(features), len(rows))), strict=True))
+    groups = _groups(features)
+    with ThreadPoolExecutor(max_workers=THREADS) as pool:
+        list(pool.map(lambda part: _Part(*part).fill(groups, columns), _parts(series, rows)))
+    return columns
 
 
 def available_bars(series: BarSeries, rows: IntArray, feature: Feature) -> IntArray:
@@ -49,53 +54,81 @@ def available_bars(series: BarSeries, rows: IntArray, feature: Feature) -> IntAr
     return rows - feature.start_of(series, rows) + 1
 
 
-def _bound(feature: Feature) -> tuple[object, ...]:
-    """What features must share to be outputs of one call."""
-    return feature.function, tuple(sorted(feature.parameters.items()))
-
-
-def _windowed(series: BarSeries, rows: IntArray, features: Sequence[Feature]) -> Columns:
-    """Features whose values rest on windows of their own."""
+def _groups(features: Sequence[Feature]) -> list[list[Feature]]:
+    """Features that are outputs of one call: of one function with the same parameters on the same bars."""
     groups: dict[tuple[object, ...], list[Feature]] = {}
     for feature in features:
-        key = (*_bound(feature), feature.window, feature.min_bars, feature.span_days)
-        groups.setdefault(key, []).append(feature)
-    starts = {f.shape: f.start_of(series, rows) for f in {f.shape: f for f in features}.values()}
-    with ThreadPoolExecutor(max_workers=THREADS) as pool:
-        results = list(pool.map(lambda g: _at_windows(series, rows, g[0], starts[g[0].shape]), groups.values()))
-    pairs = zip(groups.values(), results, strict=True)
-    return {feature.id: outputs[feature.output] for alike, outputs in pairs for feature in alike}
+        bound = feature.function, tuple(sorted(feature.parameters.items()))
+        rest = () if feature.memory else (feature.window, feature.min_bars)
+        groups.setdefault((feature.memory, feature.span_days, *bound, *rest), []).append(feature)
+    return list(groups.values())
 
 
-def _at_windows(series: BarSeries, rows: IntArray, feature: Feature, start: IntArray) -> tuple[FloatArray, ...]:
-    """All outputs of a window function at the windows ``start .. rows``, NaN inside the warm-up."""
-    warm = np.flatnonzero(rows - start + 1 >= feature.min_bars)
-    function = cast(WindowFunction, feature.function)
-    values = function(series, start[warm], rows[warm], feature.parameters)
-    return tuple(_scattered(part, warm, len(rows)) for part in values)
+def _parts(series: BarSeries, rows: IntArray) -> list[tuple[BarSeries, IntArray, IntArray]]:
+    """Whole symbols of about ``_BARS_AT_ONCE`` bars: their series, the rows asked for in it, and their places."""
+    ends = np.cumsum(np.bincount(series.code, minlength=len(series.symbols)))
+    number = (ends - 1) // _BARS_AT_ONCE
+    bounds = np.append(0, ends[np.flatnonzero(np.diff(number, append=number[-1] + 1))])
+    part = np.searchsorted(bounds, rows, side="right") - 1
+    order = np.argsort(part, kind="stable")
+    cuts = np.searchsorted(part[order], np.arange(len(bounds)))
+    parts = []
+    for k, (low, high) in enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)):
+        places = order[cuts[k] : cuts[k + 1]]
+        if len(places):
+            parts.append((series.part(low, high), rows[places] - low, places))
+    return parts
 
 
-def _scattered(part: FloatArray, where: IntArray, total: int) -> FloatArray:
-    out = np.full(total, np.nan)
-    out[where] = part
-    return out
+class _Part:
+    """Some symbols of a series, and the rows of theirs that are asked for, in any order."""
 
+    def __init__(self, series: BarSeries, rows: IntArray, places: IntArray) -> None:
+        order = np.argsort(rows, kind="stable")
+        # In the order of the series one window follows the last: kernels take runs of them together.
+        self.series, self.rows, self.places = series, rows[order], places
+        self.rank = np.empty(len(rows), dtype=np.int64)
+        self.rank[order] = np.arange(len(rows))
+        self.slots: dict[tuple[object, ...], IntArray] = {}
 
-def _recursive(series: BarSeries, rows: IntArray, features: Sequence[Feature]) -> Columns:
-    """Features with one memory: each function runs once over the recursions that end at ``rows``."""
-    columns = {feature.id: np.full(len(rows), np.nan) for feature in features}
+    def fill(self, groups: Sequence[Sequence[Feature]], columns: Columns) -> None:
+        """Write the part's values into ``columns``."""
+        starts = {f.shape: f.start_of(self.series, self.rows) for f in {g[0].shape: g[0] for g in groups}.values()}
+        for block_days in sorted({g[0].span_days for g in groups if g[0].memory}):
+            self._recursive([g for g in groups if g[0].memory and g[0].span_days == block_days], starts, columns)
+        for group in groups:
+            if not group[0].memory:
+                self._windowed(group, starts[group[0].shape], columns)
 
-    def fill(where: IntArray) -> None:
-        part = segments(series, rows[where], features[0].span_days)
-        available = part.place - part.panel.first[part.place] + 1
-        outputs: dict[tuple[object, ...], tuple[FloatArray, ...]] = {}
-        for feature in features:
-            key = _bound(feature)
-            if key not in outputs:
-                outputs[key] = cast(PanelFunction, feature.function)(part.panel, feature.parameters)
-            warm = available >= feature.min_bars
-            columns[feature.id][where[warm]] = outputs[key][feature.output][part.place[warm]]
+    def _windowed(self, group: Sequence[Feature], start: IntArray, columns: Columns) -> None:
+        """A window function at the windows ``start .. rows``, NaN inside the warm-up."""
+        feature = group[0]
+        warm = self.rows - start + 1 >= feature.min_bars
+        slot = self._slots(feature, warm, np.cumsum(warm) - 1)
+        function = cast(WindowFunction, feature.function)
+        outputs = function(self.series, start[warm], self.rows[warm], feature.parameters)
+        for one in group:
+            self._deliver(outputs[one.output], slot, columns[one.id])
 
-    with ThreadPoolExecutor(max_workers=THREADS) as pool:
-        list(pool.map(fill, by_symbols(series, rows)))
-    return columns
+    def _recursive(
+        self, groups: Sequence[Sequence[Feature]], starts: dict[tuple[bool, int, int], IntArray], columns: Columns
+    ) -> None:
+        """Functions of one memory, each over the recursions that end at the rows."""
+        part = segments(self.series, self.rows, groups[0][0].span_days)
+        for group in groups:
+            outputs = cast(PanelFunction, group[0].function)(part.panel, group[0].parameters)
+            for one in group:
+                warm = self.rows - starts[one.shape] + 1 >= one.min_bars
+                self._deliver(outputs[one.output], self._slots(one, warm, part.place), columns[one.id])
+
+    def _slots(self, feature: Feature, warm: NDArray[np.bool_], place: IntArray) -> IntArray:
+        """Where a row's value stands in a function's output, -1 inside the warm-up; in the order of the rows asked."""
+        key = feature.memory, feature.span_days, feature.min_bars, *(() if feature.memory else (feature.window,))
+        if key not in self.slots:
+            self.slots[key] = np.where(warm, place, -1)[self.rank]
+        return self.slots[key]
+
+    def _deliver(self, values: FloatArray, slot: IntArray, column: FloatArray) -> None:
+        from quant_assets.features.lanes import deliver
+
+        deliver(values, slot, self.places, column)

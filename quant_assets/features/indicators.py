@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from quant_assets.features import channels, moving_averages, oscillators, ratings, trend
 from quant_assets.features.causal import Panel
+from quant_assets.features.lives import lagged
 from quant_assets.features.series import FloatArray
 
 Parameters = Mapping[str, float]
@@ -20,6 +21,10 @@ def _length(parameters: Parameters, name: str = "length") -> int:
     return int(parameters[name])
 
 
+def _prices(panel: Panel) -> tuple[FloatArray, FloatArray, FloatArray]:
+    return panel.high, panel.low, panel.close
+
+
 def close(panel: Panel, parameters: Parameters) -> Outputs:
     """Adjusted close of the row's own bar."""
     return (panel.close,)
@@ -27,12 +32,12 @@ def close(panel: Panel, parameters: Parameters) -> Outputs:
 
 def sma(panel: Panel, parameters: Parameters) -> Outputs:
     """Simple moving average of the close."""
-    return (moving_averages.sma(panel.close, _length(parameters), panel.first),)
+    return (panel.once(moving_averages.sma, panel.close, _length(parameters), panel.first),)
 
 
 def ema(panel: Panel, parameters: Parameters) -> Outputs:
     """Exponential moving average of the close."""
-    return (moving_averages.ema(panel.close, _length(parameters), panel.first),)
+    return (panel.once(moving_averages.ema, panel.close, _length(parameters), panel.first),)
 
 
 def rma(panel: Panel, parameters: Parameters) -> Outputs:
@@ -42,29 +47,31 @@ def rma(panel: Panel, parameters: Parameters) -> Outputs:
 
 def hma(panel: Panel, parameters: Parameters) -> Outputs:
     """Hull moving average of the close."""
-    return (moving_averages.hma(panel.close, _length(parameters), panel.first),)
+    return (panel.once(moving_averages.hma, panel.close, _length(parameters), panel.first),)
 
 
 def vwma(panel: Panel, parameters: Parameters) -> Outputs:
     """Volume-weighted moving average of the close."""
-    return (moving_averages.vwma(panel.close, panel.volume, _length(parameters), panel.first),)
+    return (panel.once(moving_averages.vwma, panel.close, panel.volume, _length(parameters), panel.first),)
 
 
 def macd(panel: Panel, parameters: Parameters) -> Outputs:
     """MACD line, signal and histogram."""
     fast, slow, signal = (_length(parameters, name) for name in ("fast", "slow", "signal"))
-    return trend.macd(panel.close, fast, slow, signal, panel.first)
+    return panel.once(trend.macd, panel.close, fast, slow, signal, panel.first)
 
 
 def ichimoku(panel: Panel, parameters: Parameters) -> Outputs:
     """Conversion line, base line and the two leading spans, displaced by 26 bars."""
-    return trend.ichimoku(panel.high, panel.low, first=panel.first)
+    # Undisplaced, as the rating reads them: one computation serves both.
+    *lines, span_a, span_b = panel.once(trend.ichimoku, panel.high, panel.low, 9, 26, 52, 0, panel.first)
+    return *lines, lagged(span_a, panel.first, 26), lagged(span_b, panel.first, 26)
 
 
 def adx(panel: Panel, parameters: Parameters) -> Outputs:
     """ADX, +DI, -DI."""
     lengths = _length(parameters, "di_length"), _length(parameters, "adx_length")
-    return trend.adx_di(panel.high, panel.low, panel.close, *lengths, panel.first)
+    return panel.once(trend.adx_di, *_prices(panel), *lengths, panel.first)
 
 
 def atr(panel: Panel, parameters: Parameters) -> Outputs:
@@ -74,7 +81,7 @@ def atr(panel: Panel, parameters: Parameters) -> Outputs:
 
 def elder_ray(panel: Panel, parameters: Parameters) -> Outputs:
     """Bull and bear power."""
-    return trend.elder_ray(panel.high, panel.low, panel.close, _length(parameters), panel.first)
+    return panel.once(trend.elder_ray, *_prices(panel), _length(parameters), panel.first)
 
 
 def supertrend(panel: Panel, parameters: Parameters) -> Outputs:
@@ -85,51 +92,50 @@ def supertrend(panel: Panel, parameters: Parameters) -> Outputs:
 
 def rsi(panel: Panel, parameters: Parameters) -> Outputs:
     """Relative strength index."""
-    return (oscillators.rsi(panel.close, _length(parameters), panel.first),)
+    return (panel.once(oscillators.rsi, panel.close, _length(parameters), panel.first),)
 
 
 def stochastic(panel: Panel, parameters: Parameters) -> Outputs:
     """%K and %D."""
-    return oscillators.stochastic(panel.high, panel.low, panel.close, _length(parameters), first=panel.first)
+    return panel.once(oscillators.stochastic, *_prices(panel), _length(parameters), 3, 3, panel.first)
 
 
 def stochastic_rsi(panel: Panel, parameters: Parameters) -> Outputs:
     """%K and %D of the RSI."""
-    return oscillators.stochastic_rsi(panel.close, _length(parameters), first=panel.first)
+    n = _length(parameters)
+    return panel.once(oscillators.stochastic_rsi, panel.close, n, 14, 3, 3, panel.first)
 
 
 def cci(panel: Panel, parameters: Parameters) -> Outputs:
     """Commodity channel index of the typical price."""
-    return (oscillators.cci(panel.high, panel.low, panel.close, _length(parameters), panel.first),)
+    return (panel.once(oscillators.cci, *_prices(panel), _length(parameters), panel.first),)
 
 
 def awesome(panel: Panel, parameters: Parameters) -> Outputs:
     """Awesome oscillator."""
-    return (oscillators.awesome(panel.high, panel.low, first=panel.first),)
+    return (panel.once(oscillators.awesome, panel.high, panel.low, 5, 34, panel.first),)
 
 
 def momentum(panel: Panel, parameters: Parameters) -> Outputs:
     """Change of the close over some bars, and the same in percent."""
     n = _length(parameters)
-    return oscillators.momentum(panel.close, n, panel.first), oscillators.rate_of_change(panel.close, n, panel.first)
+    change = panel.once(oscillators.momentum, panel.close, n, panel.first)
+    return change, oscillators.rate_of_change(panel.close, n, panel.first)
 
 
 def williams_r(panel: Panel, parameters: Parameters) -> Outputs:
     """Williams %R."""
-    return (oscillators.williams_r(panel.high, panel.low, panel.close, _length(parameters), panel.first),)
+    return (panel.once(oscillators.williams_r, *_prices(panel), _length(parameters), panel.first),)
 
 
 def ultimate(panel: Panel, parameters: Parameters) -> Outputs:
     """Ultimate oscillator."""
-    return (oscillators.ultimate(panel.high, panel.low, panel.close, first=panel.first),)
+    return (panel.once(oscillators.ultimate, *_prices(panel), 7, 14, 28, panel.first),)
 
 
 def bollinger(panel: Panel, parameters: Parameters) -> Outputs:
     """Upper band, lower band, width and place of the close in the bands."""
-    n = _length(parameters)
-    _, upper, lower = channels.bollinger(panel.close, n, first=panel.first)
-    width = channels.bollinger_width(panel.close, n, first=panel.first)
-    return upper, lower, width, channels.bollinger_percent(panel.close, n, first=panel.first)
+    return channels.bollinger_all(panel.close, _length(parameters), first=panel.first)
 
 
 def donchian(panel: Panel, parameters: Parameters) -> Outputs:
@@ -160,10 +166,16 @@ def recommend_all(panel: Panel, parameters: Parameters) -> Outputs:
 
 
 def _average_rating(panel: Panel) -> FloatArray:
-    prices = panel.high, panel.low, panel.close
-    return panel.once("average rating", lambda: ratings.recommend_ma(*prices, panel.volume, panel.first))
+    return panel.once(_average_rating_of, panel)
 
 
 def _oscillator_rating(panel: Panel) -> FloatArray:
-    prices = panel.high, panel.low, panel.close
-    return panel.once("oscillator rating", lambda: ratings.recommend_other(*prices, panel.first))
+    return panel.once(_oscillator_rating_of, panel)
+
+
+def _average_rating_of(panel: Panel) -> FloatArray:
+    return ratings.recommend_ma(*_prices(panel), panel.volume, panel.first, once=panel.once)
+
+
+def _oscillator_rating_of(panel: Panel) -> FloatArray:
+    return ratings.recommend_other(*_prices(panel), panel.first, once=panel.once)

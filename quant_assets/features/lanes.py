@@ -28,19 +28,21 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @kernel
-def run_of(start: IntArray, end: IntArray, i: int) -> int:
-    """Number of windows from ``i`` on that each lie one bar after the one before, at most LANES."""
+def run_of(start: IntArray, end: IntArray, i: int, most: int) -> int:
+    """Number of windows from ``i`` on that each lie one bar after the one before, at most ``most``."""
     m = 1
-    while m < LANES and i + m < len(end) and start[i + m] == start[i] + m and end[i + m] == end[i] + m:
+    while m < most and i + m < len(end) and start[i + m] == start[i] + m and end[i + m] == end[i] + m:
         m += 1
     return m
 
 
 @kernel
-def add(total: FloatArray, part: FloatArray) -> None:
-    """Add one bar of each window to its total."""
-    for k in range(len(total)):
-        total[k] += part[k]
+def longest(start: IntArray, end: IntArray) -> int:
+    """Bars of the longest window; at least 1."""
+    most = 1
+    for i in range(len(end)):
+        most = max(most, end[i] - start[i] + 1)
+    return most
 
 
 @kernel
@@ -48,3 +50,10 @@ def logarithms(values: FloatArray, out: FloatArray) -> None:
     """Natural logarithm of each value, the same bits wherever it stands; NaN where the value is not positive."""
     for i in range(len(values)):
         out[i] = math.log(values[i]) if values[i] > 0.0 else math.nan
+
+
+@kernel
+def deliver(values: FloatArray, slot: IntArray, place: IntArray, out: FloatArray) -> None:
+    """Put the value at each ``slot`` into its ``place``; NaN for a slot of -1."""
+    for i in range(len(slot)):
+        out[place[i]] = values[slot[i]] if slot[i] >= 0 else math.nan

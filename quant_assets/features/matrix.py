@@ -12,7 +12,7 @@ from quant_assets.features.catalogue import selected_features
 from quant_assets.features.config import FeaturesConfig
 from quant_assets.features.engine import Compute, compute_features
 from quant_assets.features.registry import Feature
-from quant_assets.features.series import BarSeries, IntArray, build_series, day_numbers
+from quant_assets.features.series import BarSeries, FloatArray, IntArray, build_series, day_numbers
 
 Days = pd.DatetimeIndex | list[pd.Timestamp]
 
@@ -49,9 +49,20 @@ def features_frame(
     rows = _rows_by_day(series, day_numbers(pd.DatetimeIndex(days)))
     declared = tuple(features) if features is not None else selected_features(config, annualisation)
     values = compute(series, rows, declared)
-    names = pd.Series(np.array(series.symbols, dtype=object)[series.code[rows]], dtype="str")
-    dates = series.day[rows].astype("datetime64[D]").astype("datetime64[us]")
-    return pd.DataFrame({"date": dates, "symbol": names, **{f.id: values[f.id] for f in declared}})
+    names = pd.Series(list(series.symbols), dtype="str").array.take(series.code[rows])
+    frame = pd.DataFrame(_block([values[f.id] for f in declared]).T, columns=[f.id for f in declared], copy=False)
+    frame.insert(0, "symbol", pd.Series(names))
+    frame.insert(0, "date", series.day[rows].astype("datetime64[D]").astype("datetime64[us]"))
+    return frame
+
+
+def _block(columns: Sequence[FloatArray]) -> FloatArray:
+    """``columns`` as the rows of one array: the one that they are views of, if they are, as the engine's are."""
+    base = columns[0].base
+    if base is None or base.shape != (len(columns), len(columns[0])) or base.dtype != np.float64:
+        return np.stack(columns)
+    same = [column.ctypes.data for column in columns] == [row.ctypes.data for row in base]
+    return base if same else np.stack(columns)
 
 
 def _rows_by_day(series: BarSeries, days: IntArray) -> IntArray:

@@ -13,11 +13,22 @@ from numpy.typing import NDArray
 
 from quant_assets.contracts.verdict import MAX_OFFENDERS
 from quant_assets.features.config import FeaturesConfig
-from quant_assets.features.engine import available_bars
 from quant_assets.features.registry import Feature
 from quant_assets.features.series import BarSeries, FloatArray, IntArray, day_numbers
 
 BoolArray = NDArray[np.bool_]
+BOUND_SLACK = 1e-9
+"""Rounding allowed at a bound, relative."""
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """Of each day and feature (days, features): values, those out of range, warm bars, and values at warm bars."""
+
+    values: IntArray
+    outside: IntArray
+    warm: IntArray
+    defined: IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,16 +58,53 @@ class MatrixRange:
         return ~np.isnan(self.values)
 
     @cached_property
+    def outside(self) -> BoolArray:
+        """Where a value is infinite or out of its feature's declared range."""
+        outside = np.empty(self.values.shape, dtype=np.bool_, order="F")
+        for k, feature in enumerate(self.features):
+            below, above = (BOUND_SLACK * max(abs(b), 1.0) for b in (feature.lower, feature.upper))
+            values = self.values[:, k]
+            outside[:, k] = (values < feature.lower - below) | (values > feature.upper + above) | np.isinf(values)
+        return outside
+
+    @cached_property
     def warm(self) -> BoolArray:
         """Where the bars hold at least the feature's declared warm-up."""
-        inside = np.flatnonzero(self.rows >= 0)
-        warm = np.zeros(self.values.shape, dtype=np.bool_)
-        bars: dict[tuple[bool, int, int], IntArray] = {}
+        inside = slice(None) if (self.rows >= 0).all() else np.flatnonzero(self.rows >= 0)
+        warm = np.zeros(self.values.shape, dtype=np.bool_, order="F")
         for k, feature in enumerate(self.features):
-            if feature.shape not in bars:
-                bars[feature.shape] = available_bars(self.series, self.rows[inside], feature)
-            warm[inside, k] = bars[feature.shape] >= feature.min_bars
+            warm[inside, k] = self.located - self.first_read[feature.shape] + 1 >= feature.min_bars
         return warm
+
+    @cached_property
+    def located(self) -> IntArray:
+        """The bars of the rows that have one."""
+        return self.rows[self.rows >= 0]
+
+    @cached_property
+    def first_read(self) -> dict[tuple[bool, int, int], IntArray]:
+        """First bar that features of each shape can read at each of ``located``."""
+        shapes = {f.shape: f for f in self.features}
+        return {shape: f.start_of(self.series, self.located) for shape, f in shapes.items()}
+
+    @cached_property
+    def defined(self) -> BoolArray:
+        """Where a value exists that the warm-up lets exist."""
+        return self.known & self.warm
+
+    @cached_property
+    def counts(self) -> Counts:
+        """What each day holds of each feature."""
+        return Counts(*(self._by_day(m) for m in (self.known, self.outside, self.warm, self.defined)))
+
+    def _by_day(self, mask: BoolArray) -> IntArray:
+        """Marked rows of each day and feature; a column at a time, as the columns lie in memory."""
+        found = np.zeros((len(self.days), len(self.features)), dtype=np.int64)
+        filled = np.flatnonzero(np.diff(self.cuts))
+        if len(filled):
+            for k in range(len(self.features)):
+                found[filled, k] = np.add.reduceat(mask[:, k], self.cuts[filled], dtype=np.int64)
+        return found
 
     def cells(self, mask: BoolArray, day: slice) -> list[dict[str, Any]]:
         """The first marked cells of ``day`` as offenders; ``mask`` is as long as the day."""
@@ -75,8 +123,9 @@ def as_range(
 ) -> MatrixRange:
     """The rows of ``frame``, whose dates are all among ``days``, located in the bars and sorted by day."""
     number = day_numbers(frame["date"])
-    order = np.argsort(number, kind="stable")
-    frame, number = frame.iloc[order], number[order]
+    if (np.diff(number) < 0).any():
+        order = np.argsort(number, kind="stable")
+        frame, number = frame.iloc[order], number[order]
     cuts = np.append(np.searchsorted(number, days), len(number)).astype(np.int64)
     values = frame[[f.id for f in features]].to_numpy(np.float64)
     rows = series.rows_of(frame["symbol"], number)

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from quant_assets.features.lanes import kernel
+from quant_assets.features.lanes import kernel, longest
 
 if TYPE_CHECKING:
     from quant_assets.features.series import FloatArray, IntArray
+
+SPARE = 12  # sorted values kept beyond those a tail needs, so that few windows are sorted anew
 
 
 @kernel
@@ -86,11 +88,37 @@ def _move(
 
 
 @kernel
-def _longest(start: IntArray, end: IntArray) -> int:
-    longest = 1
-    for i in range(len(end)):
-        longest = max(longest, end[i] - start[i] + 1)
-    return longest
+def _lowest(values: FloatArray, sign: float, ordered: FloatArray) -> int:
+    """The least of ``sign`` * values in order, as many as ``ordered`` has room for; how many."""
+    count, room = 0, len(ordered) - 1
+    for j in range(len(values)):
+        value = sign * values[j]
+        if count < room or value < ordered[count - 1]:
+            count = min(_insert(ordered, count, value), room)
+    return count
+
+
+@kernel
+def _follow(ordered: FloatArray, count: int, old: float, new: float) -> int:
+    """The least values after ``old`` left the window and ``new`` came; how many are left: one fewer, or one more."""
+    if old <= ordered[count - 1]:
+        count = _remove(ordered, count, old)
+    if count > 0 and new < ordered[count - 1]:
+        count = min(_insert(ordered, count, new), len(ordered) - 1)
+    return count
+
+
+@kernel
+def _mean_of_first(ordered: FloatArray, weight: float) -> float:
+    """Mean of the first ``weight`` values, the last one counted in part."""
+    whole = int(weight + 1e-9)
+    rest = max(weight - whole, 0.0)
+    total = 0.0
+    for k in range(whole):
+        total += ordered[k]
+    if rest > 1e-9:
+        total += rest * ordered[whole]
+    return total / weight
 
 
 @kernel
@@ -99,31 +127,30 @@ def tail_means(
 ) -> None:
     """Mean of the lowest and of the highest ``share`` of each window, the last value counted in part.
 
-    NaN where a value of the window is not finite.
+    NaN where a value of the window is not finite. Only the ends of the sorted window are kept, with some values to
+    spare: most bars neither enter nor leave them.
     """
-    ordered = np.empty(_longest(start, end) + 1)
-    first, last, count = 0, -1, 0
+    needed = int(share * longest(start, end)) + 1
+    low, high = np.empty(needed + SPARE), np.empty(needed + SPARE)
+    first, last, lows, highs, bad = 0, -1, 0, 0, 0
     for i in range(len(end)):
         a, b = start[i] + skip, end[i]
         n = b - a + 1
         if n < 1:
             lower[i], upper[i] = np.nan, np.nan
             continue
-        count = _move(values, ordered, count, first, last, a, b)
+        next_one = a == first + 1 and b == last + 1 and bad == 0 and np.isfinite(values[b])
+        if next_one:
+            old, new = values[first], values[b]
+            lows, highs = _follow(low, lows, old, new), _follow(high, highs, -old, -new)
         first, last = a, b
-        weight = share * n
-        whole = int(weight + 1e-9)
-        rest = max(weight - whole, 0.0)
-        low, high = 0.0, 0.0
-        for k in range(whole):
-            low += ordered[k]
-            high += ordered[n - 1 - k]
-        if rest > 1e-9:
-            low += rest * ordered[whole]
-            high += rest * ordered[n - 1 - whole]
-        known = count == n
-        lower[i] = low / weight if known else np.nan
-        upper[i] = high / weight if known else np.nan
+        if not next_one or min(lows, highs) < min(needed, n):
+            bad = 0
+            for j in range(a, b + 1):
+                bad += 0 if np.isfinite(values[j]) else 1
+            lows, highs = _lowest(values[a : b + 1], 1.0, low), _lowest(values[a : b + 1], -1.0, high)
+        lower[i] = _mean_of_first(low, share * n) if bad == 0 else np.nan
+        upper[i] = -_mean_of_first(high, share * n) if bad == 0 else np.nan
 
 
 @kernel
@@ -165,7 +192,7 @@ def robust_scores(values: FloatArray, start: IntArray, end: IntArray, scale: flo
 
     NaN where the newest value is not finite, fewer than half of the window's are, or the deviation is zero.
     """
-    ordered = np.empty(_longest(start, end) + 1)
+    ordered = np.empty(longest(start, end) + 1)
     first, last, count = 0, -1, 0
     for i in range(len(end)):
         count = _move(values, ordered, count, first, last, start[i], end[i])

@@ -148,4 +148,8 @@ def _stochastic_sides(k: FloatArray, d: FloatArray, first: IntArray | None, rule
 
 def _vote(buy: Mask, sell: Mask, known: Mask) -> FloatArray:
     """+1 where ``buy``, -1 where ``sell``, else 0; NaN where not ``known``."""
-    return np.where(known, buy.astype(np.float64) - sell, np.nan)
+    from quant_assets.features.vote_kernels import cast_votes
+
+    out = np.empty(len(known))
+    cast_votes(buy, sell, known, out)
+    return out

@@ -8,7 +8,8 @@ prices. All functions take one symbol or a whole panel (``first``, see ``lives``
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -19,6 +20,22 @@ from quant_assets.features.lives import lagged, prepared, quotient
 from quant_assets.features.moving_averages import ema, hma, sma, vwma
 from quant_assets.features.series import FloatArray, IntArray
 from quant_assets.features.vote_rules import CONVENTIONS, MIXES, TIE, VoteRules
+
+Computed = TypeVar("Computed")
+
+
+class Once(Protocol):
+    """How the ratings come by their lines: ``Panel.once`` shares them with the features of the same name."""
+
+    def __call__(self, compute: Callable[..., Computed], *arguments: object) -> Computed:
+        """``compute(*arguments)``."""
+        ...
+
+
+def directly(compute: Callable[..., Computed], *arguments: object) -> Computed:
+    """``compute(*arguments)``, shared with nobody."""
+    return compute(*arguments)
+
 
 AVERAGES = (10, 20, 30, 50, 100, 200)
 TREND_LENGTH = 50
@@ -50,8 +67,17 @@ def ichimoku_vote(
     > base line, close > conversion line; sell: each the other way. Source: TradingView, public library
     "TechnicalRating" and the description of the "Technical Ratings" indicator built on it.
     """
+    return _ichimoku_vote(high, low, close, first, rule, directly)
+
+
+def _ichimoku_vote(
+    high: FloatArray, low: FloatArray, close: FloatArray, first: IntArray | None, rule: str, once: Once
+) -> FloatArray:
+    from quant_assets.features.vote_kernels import cast_votes
+
     first, (high, low, close) = prepared(first, high, low, close)
-    conversion, base, lead_1, lead_2 = trend.ichimoku(high, low, 9, 26, 52, 26 if rule == "cloud" else 0, first)
+    lines = once(trend.ichimoku, high, low, 9, 26, 52, 26 if rule == "cloud" else 0, first)
+    conversion, base, lead_1, lead_2 = lines
     if rule == "cloud":
         buy = (lead_1 > lead_2) & (base > lead_1) & (conversion > base) & (close > conversion)
         sell = (lead_1 < lead_2) & (base < lead_1) & (conversion < base) & (close < conversion)
@@ -63,7 +89,9 @@ def ichimoku_vote(
         sell = (lead_2 > lead_1) & (close < lead_2) & (close > base) & crosses_down
     else:
         raise UsageError(f"the Ichimoku vote follows the rule cross or cloud, not {rule!r}")
-    return np.where(np.isnan(lead_2), np.nan, buy.astype(float) - sell.astype(float))
+    out = np.empty(len(lead_2))
+    cast_votes(buy, sell, ~np.isnan(lead_2), out)
+    return out
 
 
 def moving_average_votes(
@@ -75,7 +103,7 @@ def moving_average_votes(
     rules: VoteRules = CONVENTIONS,
 ) -> FloatArray:
     """The fifteen votes of each bar, shape (bars, 15): SMA and EMA 10/20/30/50/100/200, Hull 9, VWMA 20, Ichimoku."""
-    return np.column_stack(list(_average_votes(high, low, close, volume, first, rules)))
+    return np.column_stack(list(_average_votes(high, low, close, volume, first, rules, directly)))
 
 
 def oscillator_votes(
@@ -90,7 +118,7 @@ def oscillator_votes(
     RSI 14, Stochastic 14/3/3, CCI 20, ADX 14/14, Awesome oscillator, Momentum 10, MACD 12/26/9, Stochastic RSI
     14/14/3/3, Williams %R 14, Bull/Bear power 13, Ultimate oscillator 7/14/28, in this order.
     """
-    return np.column_stack(list(_oscillator_votes(high, low, close, first, rules)))
+    return np.column_stack(list(_oscillator_votes(high, low, close, first, rules, directly)))
 
 
 def recommend_ma(
@@ -102,12 +130,13 @@ def recommend_ma(
     rules: VoteRules = CONVENTIONS,
     *,
     partial: bool = False,
+    once: Once = directly,
 ) -> FloatArray:
     """Mean of the fifteen votes; NaN until all fifteen lines exist (a missing line never counts as neutral).
 
     ``partial``: mean of the votes that exist, as TradingView shows for a young symbol. The default exists from bar 200.
     """
-    return _mean(_average_votes(high, low, close, volume, first, rules), partial)
+    return _mean(_average_votes(high, low, close, volume, first, rules, once), partial)
 
 
 def recommend_other(
@@ -118,12 +147,13 @@ def recommend_other(
     rules: VoteRules = CONVENTIONS,
     *,
     partial: bool = False,
+    once: Once = directly,
 ) -> FloatArray:
     """Mean of the eleven oscillator votes; NaN where one of them does not exist (from bar 50 on all may).
 
     ``partial``: mean of the votes that exist, as TradingView shows for a young symbol or a price that does not move.
     """
-    return _mean(_oscillator_votes(high, low, close, first, rules), partial)
+    return _mean(_oscillator_votes(high, low, close, first, rules, once), partial)
 
 
 def recommend_all(
@@ -135,14 +165,15 @@ def recommend_all(
     rules: VoteRules = CONVENTIONS,
     *,
     partial: bool = False,
+    once: Once = directly,
     mix: str = "mean",
 ) -> FloatArray:
     """Summary rating: the mean of the two groups' ratings (TradingView Help Centre, "Technical Ratings").
 
     See ``summary`` for other mixes. With ``partial`` a group that does not exist leaves the rating to the other one.
     """
-    averages = recommend_ma(high, low, close, volume, first, rules, partial=partial)
-    others = recommend_other(high, low, close, first, rules, partial=partial)
+    averages = recommend_ma(high, low, close, volume, first, rules, partial=partial, once=once)
+    others = recommend_other(high, low, close, first, rules, partial=partial, once=once)
     rating = summary(averages, others, mix)
     if not partial:
         return rating
@@ -162,34 +193,41 @@ def summary(averages: FloatArray, others: FloatArray, mix: str = "mean") -> Floa
 
 
 def _average_votes(
-    high: FloatArray, low: FloatArray, close: FloatArray, volume: FloatArray, first: IntArray | None, rules: VoteRules
+    high: FloatArray,
+    low: FloatArray,
+    close: FloatArray,
+    volume: FloatArray,
+    first: IntArray | None,
+    rules: VoteRules,
+    once: Once,
 ) -> Iterator[FloatArray]:
     first, (high, low, close, volume) = prepared(first, high, low, close, volume)
     for average in (sma, ema):
         for length in AVERAGES:
-            yield line_vote(close, average(close, length, first))
-    yield line_vote(close, hma(close, 9, first))
-    yield line_vote(close, vwma(close, volume, 20, first))
-    yield ichimoku_vote(high, low, close, first, rules.ichimoku)
+            yield line_vote(close, once(average, close, length, first))
+    yield line_vote(close, once(hma, close, 9, first))
+    yield line_vote(close, once(vwma, close, volume, 20, first))
+    yield _ichimoku_vote(high, low, close, first, rules.ichimoku, once)
 
 
 def _oscillator_votes(
-    high: FloatArray, low: FloatArray, close: FloatArray, first: IntArray | None, rules: VoteRules
+    high: FloatArray, low: FloatArray, close: FloatArray, first: IntArray | None, rules: VoteRules, once: Once
 ) -> Iterator[FloatArray]:
     first, (high, low, close) = prepared(first, high, low, close)
-    average = ema(close, TREND_LENGTH, first)
-    yield votes_of.rsi_vote(oscillators.rsi(close, 14, first), first)
-    yield votes_of.stochastic_vote(*oscillators.stochastic(high, low, close, 14, 3, 3, first), first, rules.stochastic)
-    yield votes_of.cci_vote(oscillators.cci(high, low, close, 20, first), first)
-    yield votes_of.directional_vote(*trend.adx_di(high, low, close, 14, 14, first), first, rules.directional)
-    yield votes_of.awesome_vote(oscillators.awesome(high, low, 5, 34, first), close, first)
-    yield votes_of.momentum_vote(oscillators.momentum(close, 10, first), close, first)
-    yield votes_of.macd_vote(*trend.macd(close, 12, 26, 9, first)[:2], close)
-    strength = oscillators.stochastic_rsi(close, 14, 14, 3, 3, first)
+    prices = high, low, close
+    average = once(ema, close, TREND_LENGTH, first)
+    yield votes_of.rsi_vote(once(oscillators.rsi, close, 14, first), first)
+    yield votes_of.stochastic_vote(*once(oscillators.stochastic, *prices, 14, 3, 3, first), first, rules.stochastic)
+    yield votes_of.cci_vote(once(oscillators.cci, *prices, 20, first), first)
+    yield votes_of.directional_vote(*once(trend.adx_di, *prices, 14, 14, first), first, rules.directional)
+    yield votes_of.awesome_vote(once(oscillators.awesome, high, low, 5, 34, first), close, first)
+    yield votes_of.momentum_vote(once(oscillators.momentum, close, 10, first), close, first)
+    yield votes_of.macd_vote(*once(trend.macd, close, 12, 26, 9, first)[:2], close)
+    strength = once(oscillators.stochastic_rsi, close, 14, 14, 3, 3, first)
     yield votes_of.stochastic_rsi_vote(*strength, close, average, first, rules.stochastic)
-    yield votes_of.williams_vote(oscillators.williams_r(high, low, close, 14, first), first)
-    yield votes_of.power_vote(*trend.elder_ray(high, low, close, 13, first), close, average, first)
-    yield votes_of.ultimate_vote(oscillators.ultimate(high, low, close, 7, 14, 28, first))
+    yield votes_of.williams_vote(once(oscillators.williams_r, *prices, 14, first), first)
+    yield votes_of.power_vote(*once(trend.elder_ray, *prices, 13, first), close, average, first)
+    yield votes_of.ultimate_vote(once(oscillators.ultimate, *prices, 7, 14, 28, first))
 
 
 def _mean(votes: Iterable[FloatArray], partial: bool) -> FloatArray:

@@ -2,44 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from quant_assets.contracts.verdict import MAX_OFFENDERS, RuleResult, error_rule, warn_rule
-from quant_assets.features.certificate import Drift, prefix_evidence, sample_rows, warmup_drift
-from quant_assets.features.engine import Compute
-from quant_assets.features.matrix_range import BoolArray, MatrixRange
+from quant_assets.features.certificate import DRIFT_SLACK, Drift, Evidence, joined
+from quant_assets.features.matrix_range import MatrixRange
 from quant_assets.features.probes import FUTURES
 from quant_assets.features.series import FloatArray, IntArray
 
 
-def recomputation_results(data: MatrixRange, compute: Compute) -> tuple[list[RuleResult], list[RuleResult]]:
-    """L2.PREFIX and L2.WARMUP of each day, both on the same sampled bars, with one engine call for the whole range."""
-    located = np.flatnonzero(data.rows >= 0)
-    window = max(f.window for f in data.features)
-    shapes = {f.shape: f for f in data.features}
-    start = np.minimum.reduce([f.start_of(data.series, data.rows[located]) for f in shapes.values()])
-    picked = sample_rows(data.series, data.rows[located], start, window, data.config)
-    at, start = located[picked], start[picked]
-    rows = data.rows[at]
-    evidence = prefix_evidence(data.series, rows, start, data.values[at], data.features, data.config, compute)
-    drift = warmup_drift(data.series, rows, data.features, data.config, compute)
-    sampled = data.series.day[rows]
-    begin, end = np.searchsorted(sampled, data.days), np.searchsorted(sampled, data.days, side="right")
-    prefix = []
-    traded = np.isin(data.days, data.series.day[data.rows[located]])
-    for a, b, has_bars in zip(begin.tolist(), end.tolist(), traded.tolist(), strict=True):
-        # A day that was not drawn rests on the evidence of the range; one without any bar on none.
-        some = slice(a, b) if b > a or not has_bars else slice(0, len(at))
-        prefix.append(_prefix(data, at[some], evidence.recomputed[some], evidence.differs[some]))
-    return prefix, [_warmup(data, drift, int(day)) for day in data.days]
+def prefix_results(data: MatrixRange, evidence: Evidence) -> list[RuleResult]:
+    """L2.PREFIX of each day. One that was not drawn rests on the evidence of the range, one without any bar on none."""
+    begin, end = (np.searchsorted(evidence.days, data.days, side=side) for side in ("left", "right"))
+    traded = np.isin(data.days, data.series.day[data.rows[data.rows >= 0]])
+    everything = _prefix(data, evidence, slice(None))
+    return [
+        _prefix(data, evidence, slice(a, b)) if b > a or not has_bars else everything
+        for a, b, has_bars in zip(begin.tolist(), end.tolist(), traded.tolist(), strict=True)
+    ]
 
 
-def _prefix(data: MatrixRange, at: IntArray, recomputed: FloatArray, differs: BoolArray) -> RuleResult:
-    """L2.PREFIX of one day from the evidence on its sampled rows ``at``."""
+def _prefix(data: MatrixRange, evidence: Evidence, some: slice) -> RuleResult:
+    """L2.PREFIX of one day from the evidence on ``some`` of the sampled rows."""
+    at, recomputed, differs = (a[some] for a in (evidence.at, evidence.prefix.recomputed, evidence.prefix.differs))
     n = int(differs.sum())
     text = f"{len(at)} sampled symbols unchanged by cutting, altering and shuffling all later bars"
+    if across := [f.id for f in data.features if f.base is not None]:
+        # Every other column is also independent of the other symbols, which these futures do not contain.
+        text += f"; {across} compare the symbols of the day: equal to a recomputation of that whole day alone"
     if n:
         names = sorted({data.features[k].id for k in np.nonzero(differs)[1]})
         text = f"{n} recomputed values differ: {names} read later bars, other symbols, or bars before their window"
@@ -59,24 +49,35 @@ def _prefix(data: MatrixRange, at: IntArray, recomputed: FloatArray, differs: Bo
     return error_rule("L2.PREFIX", checked=differs.size, breaches=n, message=text, offenders=offenders, passed=ok)
 
 
-def _warmup(data: MatrixRange, drift: Mapping[str, Drift], day: int) -> RuleResult:
-    """L2.WARMUP of one day: how far sampled values move with a longer history, against the declared tolerance."""
-    tolerance = {f.id: f.drift for f in data.features}
-    moved = [(name, d.rows[i], d.moved[i]) for name, d in drift.items() for i in np.flatnonzero(d.days == day)]
-    over = [
-        {
-            "symbol": data.series.symbols[data.series.code[row]],
-            "feature": name,
-            "drift": float(m),
-            "tolerance": tolerance[name],
-        }
-        for name, row, m in moved
-        if not m <= tolerance[name] * (1.0 + 1e-9)
+def warmup_results(data: MatrixRange, evidence: Evidence) -> list[RuleResult]:
+    """L2.WARMUP of each day: how far sampled values move with longer histories, against the declared tolerance."""
+    drifts = [(k, evidence.drift[f.id]) for k, f in enumerate(data.features) if f.id in evidence.drift]
+    found = joined([d for _, d in drifts])
+    where = np.repeat(np.array([k for k, _ in drifts], dtype=np.int64), [len(d.rows) for _, d in drifts])
+    tolerance = np.array([f.drift for f in data.features])[where]
+    order = np.argsort(found.days, kind="stable")
+    low, high = (np.searchsorted(found.days[order], data.days, side=side) for side in ("left", "right"))
+    return [
+        _warmup(data, found, where, tolerance, order[a:b]) for a, b in zip(low.tolist(), high.tolist(), strict=True)
     ]
-    text = f"no sampled symbol has {data.config.warmup_multiple} windows of history in these bars: not measured"
-    if moved:
-        worst = max(float(m) / tolerance[name] for name, _, m in moved)
-        text = (
-            f"with {data.config.warmup_multiple} windows of history no value moves by more than {worst:.2g} tolerances"
-        )
-    return warn_rule("L2.WARMUP", checked=len(moved), breaches=len(over), message=text, offenders=over)
+
+
+def _warmup(data: MatrixRange, found: Drift, where: IntArray, tolerance: FloatArray, some: IntArray) -> RuleResult:
+    """L2.WARMUP of one day from its measurements ``some``; ``where`` holds their features."""
+    moved, allowed = found.moved[some], tolerance[some]
+    over = some[moved > allowed * (1.0 + DRIFT_SLACK)]
+    offenders = [
+        {
+            "symbol": data.series.symbols[data.series.code[found.rows[i]]],
+            "feature": data.features[where[i]].id,
+            "windows": int(found.windows[i]),
+            "drift": float(found.moved[i]),
+            "tolerance": float(tolerance[i]),
+        }
+        for i in over[:MAX_OFFENDERS]
+    ]
+    text = "no sampled symbol has a longer history in these bars: not measured"
+    if len(some):
+        times = ", ".join(f"{m}x" for m in np.unique(found.windows[some]))
+        text = f"with {times} the history no value moves by more than {(moved / allowed).max():.2g} tolerances"
+    return warn_rule("L2.WARMUP", checked=len(some), breaches=len(over), message=text, offenders=offenders)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from quant_assets.errors import UsageError
 from quant_assets.features.causal import PanelFunction
+from quant_assets.features.cross_section import CROSS_SECTIONS, CrossSection, DateFunction
 from quant_assets.features.series import BarSeries, IntArray
 from quant_assets.features.windowed import Parameters, WindowFunction
+
+CROSS_SECTION = "cross-section"
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,10 @@ class Feature:
     ``upper`` bound valid values (inclusive). ``drift`` is the tolerated difference from the same formula on a longer
     history: relative for values, a share of the scale for ratings; 0 for features without memory beyond the window.
     ``drift_note``: what was measured.
+
+    A feature with a ``base`` is a cross-section: the one kind whose value rests on other symbols. It is ``function`` of
+    the base's values of all symbols with a bar on the same date, and of no other date; its bars, warm-up and drift are
+    the base's.
     """
 
     id: str
@@ -35,7 +42,7 @@ class Feature:
     window: int
     min_bars: int
     span_days: int
-    function: WindowFunction | PanelFunction
+    function: WindowFunction | PanelFunction | DateFunction
     parameters: Parameters = field(default_factory=dict)
     output: int = 0
     memory: bool = False
@@ -44,6 +51,12 @@ class Feature:
     drift_note: str = "none: nothing before the window enters the formula"
     version: int = 1
     tags: tuple[str, ...] = ()
+    base: Feature | None = None
+
+    @property
+    def root(self) -> Feature:
+        """What is computed from one symbol's own bars: the base of a cross-section, otherwise the feature itself."""
+        return self.base or self
 
     @property
     def reach_days(self) -> int:
@@ -67,8 +80,21 @@ class Feature:
         return f"{self.title}: {self.formula}; reads {'at least ' if self.memory else ''}{self.window} bars"
 
 
+def across(base: Feature, kind: CrossSection) -> Feature:
+    """The cross-section of a feature at each date: bounds and unit of its kind, bars and version of its base."""
+    return replace(
+        base, id=kind.prefix + base.id, title=f"{kind.title}: {base.title}", formula=kind.formula.format(id=base.id),
+        source=f"{kind.source}; {base.id}: {base.source}", unit=kind.unit, lower=kind.lower, upper=kind.upper,
+        function=kind.function, parameters={}, output=0, on_request=True, base=base, tags=(*base.tags, CROSS_SECTION),
+        drift_note=f"that of {base.id}, which L2.WARMUP measures in its place",
+    )  # fmt: skip
+
+
 class Registry:
-    """Features by id, in declaration order; an id can be declared once."""
+    """Features by id, in declaration order; an id can be declared once.
+
+    ``rank_<id>`` and ``zscore_<id>`` of every feature can be selected too. Iteration and ``ids`` leave them out.
+    """
 
     def __init__(self, features: Iterable[Feature]) -> None:
         self._features: dict[str, Feature] = {}
@@ -77,6 +103,9 @@ class Registry:
                 raise UsageError(f"feature {feature.id!r} is declared twice; give one of them another id")
             _check(feature)
             self._features[feature.id] = feature
+        for id in self._features:
+            if (derived := self._across(id)) is not None:
+                raise UsageError(f"feature {id!r} has the name of a cross-section of {derived.root.id!r}; rename it")
 
     def __iter__(self) -> Iterator[Feature]:
         return iter(self._features.values())
@@ -89,12 +118,23 @@ class Registry:
     def select(self, ids: Iterable[str]) -> tuple[Feature, ...]:
         """The features with these ids, in this order; UsageError for an unknown or repeated id."""
         wanted = tuple(ids)
-        unknown = sorted(set(wanted) - set(self._features))
-        if unknown:
-            raise UsageError(f"unknown features {unknown}; the registered ones are {list(self._features)}")
-        if len(set(wanted)) < len(wanted):
+        found = {id: self._features.get(id) or self._across(id) for id in wanted}
+        if unknown := sorted(id for id, feature in found.items() if feature is None):
+            kinds = " and ".join(f"{kind.prefix}<id>" for kind in CROSS_SECTIONS)
+            raise UsageError(
+                f"unknown features {unknown}; the registered ones are {list(self._features)}, and {kinds} of each"
+            )
+        if len(found) < len(wanted):
             raise UsageError(f"features are listed twice: {sorted({i for i in wanted if wanted.count(i) > 1})}")
-        return tuple(self._features[i] for i in wanted)
+        return tuple(feature for feature in found.values() if feature is not None)
+
+    def _across(self, id: str) -> Feature | None:
+        """The cross-section of that name, if it is one of a registered feature."""
+        for kind in CROSS_SECTIONS:
+            base = self._features.get(id.removeprefix(kind.prefix)) if id.startswith(kind.prefix) else None
+            if base is not None:
+                return across(base, kind)
+        return None
 
 
 def _check(feature: Feature) -> None:

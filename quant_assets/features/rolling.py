@@ -13,13 +13,28 @@ import math
 from types import ModuleType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quant_assets.errors import UsageError
-from quant_assets.features import complexity, dependence, liquidity
+from quant_assets.features import complexity, dependence, liquidity, statistics
+from quant_assets.features.movement import FLAT
 from quant_assets.features.series import BarSeries, FloatArray, IntArray
 from quant_assets.features.windowed import Parameters
 
 Outputs = tuple[FloatArray, ...]
+
+
+def return_statistics(series: BarSeries, start: IntArray, end: IntArray, parameters: Parameters) -> Outputs:
+    """Mean return, volatility and the reciprocal of that volatility; parameter ``annualisation``."""
+    mean, variance = variances(series.returns, start, end)
+    volatility = np.sqrt(variance * parameters["annualisation"])
+    return mean * parameters["annualisation"], volatility, statistics.reciprocal(volatility)
+
+
+def efficiency(series: BarSeries, start: IntArray, end: IntArray, parameters: Parameters) -> Outputs:
+    """Efficiency ratio on returns; no parameters."""
+    net, path = (_sums(values, start, end, skip=1) for values in (series.returns, np.abs(series.returns)))
+    return (_share(np.abs(net), path, path > statistics.NOTHING),)
 
 
 def parkinson(series: BarSeries, start: IntArray, end: IntArray, parameters: Parameters) -> Outputs:
@@ -31,14 +46,14 @@ def parkinson(series: BarSeries, start: IntArray, end: IntArray, parameters: Par
 
 def yang_zhang(series: BarSeries, start: IntArray, end: IntArray, parameters: Parameters) -> Outputs:
     """Yang-Zhang volatility of the window's bars after its first; parameter ``annualisation``; NaN below three bars."""
-    opened, high, low, close = (_logs(p) for p in (series.open, series.high, series.low, series.close))
+    opened, high, low, close = _logs(series.open), _logs(series.high), _logs(series.low), series.log_close
     overnight = np.full(len(close), np.nan)
     overnight[1:] = opened[1:] - close[:-1]
     inside, up, down = close - opened, high - opened, low - opened
     n = (end - start).astype(np.float64)
     share = 0.34 / (1.34 + (n + 1.0) / np.where(n > 1, n - 1.0, np.nan))
     drift_free = _sums(up * (up - inside) + down * (down - inside), start, end, skip=1) / np.where(n > 0, n, np.nan)
-    variance = _variances(overnight, start, end) + share * _variances(inside, start, end) + (1 - share) * drift_free
+    variance = variances(overnight, start, end)[1] + share * variances(inside, start, end)[1] + (1 - share) * drift_free
     return (np.sqrt(variance * parameters["annualisation"]),)
 
 
@@ -51,7 +66,7 @@ def downside(series: BarSeries, start: IntArray, end: IntArray, parameters: Para
 def shape(series: BarSeries, start: IntArray, end: IntArray, parameters: Parameters) -> Outputs:
     """Skewness and excess kurtosis of the returns; no parameters."""
     m2, m3, m4 = (np.empty(len(end)) for _ in range(3))
-    _kernels("moment").central_moments(series.returns, start, end, 1, m2, m3, m4)
+    _kernels("moment").central_moments(series.returns, start, end, 1, FLAT, m2, m3, m4)
     n = (end - start).astype(np.float64)
     for_skew, for_kurtosis = np.where(n > 2, n, np.nan), np.where(n > 3, n, np.nan)
     skew = m3 / (m2 * np.sqrt(m2)) * np.sqrt(for_skew * (for_skew - 1)) / (for_skew - 2)
@@ -94,19 +109,20 @@ def distribution(series: BarSeries, start: IntArray, end: IntArray, parameters: 
 
 def autocorrelation(series: BarSeries, start: IntArray, end: IntArray, parameters: Parameters) -> Outputs:
     """Autocorrelation of the returns at ``lag``, and of their absolute values (clustering of volatility)."""
-    outputs = []
-    for values in (series.returns, np.abs(series.returns)):
-        square, product = np.empty(len(end)), np.empty(len(end))
-        _kernels("moment").autocovariances(values, start, end, 1, int(parameters["lag"]), square, product)
-        outputs.append(product / square)
-    return tuple(outputs)
+    lag = int(parameters["lag"])
+    return tuple(_autocorrelations(values, start, end, lag) for values in (series.returns, np.abs(series.returns)))
 
 
 def half_life(series: BarSeries, start: IntArray, end: IntArray, parameters: Parameters) -> Outputs:
     """Half-life of mean reversion of the log price, in bars, at most the window's; no parameters."""
-    slope = np.empty(len(end))
-    _kernels("moment").reversion_slopes(_logs(series.close), start, end, slope)
-    return (dependence.half_life_of_slope(slope, (end - start + 1).astype(np.float64)),)
+    level, n = series.log_close, (end - start).astype(np.float64)
+    mean, square = _spreads(level, start, end - 1)
+    # (level - mean) * change is half of what the square of the one gains by the other, less half of its square: the
+    # gains add up to the last square less the first
+    before, after = level[start] - mean, level[end] - mean
+    product = 0.5 * ((after - before) * (after + before) - _sums(_changes(level, 1) ** 2, start, end, skip=1))
+    moving = (n > 1.0) & (square > n * FLAT * (1.0 + mean * mean))
+    return (dependence.half_life_of_slope(_share(product, square, moving), n + 1.0),)
 
 
 def hurst_variance_ratio(series: BarSeries, start: IntArray, end: IntArray, parameters: Parameters) -> Outputs:
@@ -114,8 +130,14 @@ def hurst_variance_ratio(series: BarSeries, start: IntArray, end: IntArray, para
     horizon = int(parameters["horizon"])
     if horizon < 2:
         raise UsageError(f"a variance ratio compares at least two bars with one; horizon {horizon} is too short")
-    ratio = np.empty(len(end))
-    _kernels("moment").variance_ratios(_logs(series.close), start, end, horizon, ratio)
+    level = series.log_close
+    n = np.where(end - start > horizon, (end - start).astype(np.float64), np.nan)
+    slope, pairs = (level[end] - level[start]) / n, n - horizon + 1.0
+    _, one = _spreads(_changes(level, 1), start, end, skip=1)
+    mean, many = _spreads(_changes(level, horizon), start, end, skip=horizon)
+    many += pairs * (mean - horizon * slope) ** 2
+    scale = (n - 1.0) / (horizon * pairs * (1.0 - horizon / n))
+    ratio = _share(many * scale, one, one > n * FLAT * (slope * slope + FLAT))
     return 0.5 + _logs(ratio) / (2.0 * math.log(horizon)), ratio
 
 
@@ -191,7 +213,7 @@ def amihud(series: BarSeries, start: IntArray, end: IntArray, parameters: Parame
 def execution_cost(series: BarSeries, start: IntArray, end: IntArray, parameters: Parameters) -> Outputs:
     """Execution cost index; parameters ``order_value`` in quote currency and ``annualisation``."""
     (value,) = value_traded(series, start, end, parameters)
-    deviation = np.sqrt(_variances(series.returns, start, end) * parameters["annualisation"])
+    deviation = np.sqrt(variances(series.returns, start, end)[1] * parameters["annualisation"])
     return (_finite(deviation * np.sqrt(parameters["order_value"] / np.where(value > 0.0, value, np.nan))),)
 
 
@@ -236,6 +258,13 @@ def survival(
     return np.minimum(1.0, (end - first + 1) / expected) / (1.0 + (365.0 / age) ** 2)
 
 
+def variances(values: FloatArray, start: IntArray, end: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Mean and variance (ddof 1) of each window after its first row; NaN below two values."""
+    mean, square = _spreads(values, start, end, skip=1)
+    n = end - start
+    return mean, square / np.where(n > 1, n - 1, np.nan)
+
+
 def _kernels(name: str) -> ModuleType:
     return importlib.import_module(f"quant_assets.features.{name}_kernels")
 
@@ -268,7 +297,35 @@ def _sums(values: FloatArray, start: IntArray, end: IntArray, skip: int = 0) -> 
     return out
 
 
-def _variances(values: FloatArray, start: IntArray, end: IntArray) -> FloatArray:
-    mean, variance = np.empty(len(end)), np.empty(len(end))
-    _kernels("moment").variances(values, start, end, 1, mean, variance)
-    return variance
+def _spreads(values: FloatArray, start: IntArray, end: IntArray, skip: int = 0) -> tuple[FloatArray, FloatArray]:
+    """Mean of each window, and the sum of squares about it."""
+    mean, square = np.empty(len(end)), np.empty(len(end))
+    _kernels("moment").window_spreads(values, start, end, skip, mean, square)
+    return mean, square
+
+
+def _changes(values: FloatArray, lag: int) -> FloatArray:
+    """Value less the value ``lag`` rows before; NaN in the first rows."""
+    out = np.full(len(values), np.nan)
+    np.subtract(values[lag:], values[:-lag], out=out[lag:])
+    return out
+
+
+def _share(part: FloatArray, whole: FloatArray, where: NDArray[np.bool_]) -> FloatArray:
+    out: FloatArray = np.divide(part, whole, out=np.full(len(part), np.nan), where=where)
+    return out
+
+
+def _autocorrelations(values: FloatArray, start: IntArray, end: IntArray, lag: int) -> FloatArray:
+    """Sum of products of deviations from the window's mean ``lag`` rows apart / sum of their squares.
+
+    Twice such a product is the sum of both squares less the square of the difference; only the first and last ``lag``
+    squares enter once.
+    """
+    mean, square = _spreads(values, start, end, skip=1)
+    twice = 2.0 * square - _sums(_changes(values, lag) ** 2, start, end, skip=1 + lag)
+    for k in range(lag):
+        for edge in (np.minimum(start + 1 + k, end), np.maximum(end - k, start)):
+            twice -= (values[edge] - mean) ** 2
+    n = end - start
+    return _share(0.5 * twice, square, (n > lag) & (square > n * FLAT * mean * mean))

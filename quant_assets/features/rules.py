@@ -6,22 +6,33 @@ Every rule is evaluated on a whole range of days at once and reported day by day
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from quant_assets.contracts.verdict import MAX_OFFENDERS, RuleResult, Verdict, error_rule, warn_rule
 from quant_assets.features.catalogue import selected_features
+from quant_assets.features.certificate import gather_evidence
 from quant_assets.features.config import FeaturesConfig
 from quant_assets.features.engine import Compute, compute_features
 from quant_assets.features.matrix import Days, as_series
-from quant_assets.features.matrix_range import MatrixRange, as_range
-from quant_assets.features.recomputation_rules import recomputation_results
+from quant_assets.features.matrix_range import as_range
+from quant_assets.features.range_certificate import Known, certificates_frame
+from quant_assets.features.recomputation_rules import prefix_results, warmup_results
 from quant_assets.features.registry import Feature
 from quant_assets.features.series import BarSeries, IntArray, day_numbers
 from quant_assets.features.value_rules import bounds_results, lag_results, nan_results
 
 RULES = ("L2.SCHEMA", "L2.BOUNDS", "L2.NAN", "L2.LAG", "L2.PREFIX", "L2.WARMUP")
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """The L2 verdict of each day, and the certificates (``certificates_frame``) of the days whose form is right."""
+
+    verdicts: dict[pd.Timestamp, Verdict]
+    certificates: pd.DataFrame | None
 
 
 def feature_verdicts(
@@ -34,30 +45,52 @@ def feature_verdicts(
     features: Sequence[Feature] | None = None,
     compute: Compute = compute_features,
 ) -> dict[pd.Timestamp, Verdict]:
-    """L2 verdict of each of ``days`` of a feature matrix ``frame`` computed from ``bars``.
+    """L2 verdict of each of ``days`` of a feature matrix ``frame`` computed from ``bars``; see ``judge_features``."""
+    return judge_features(frame, bars, days, config, annualisation, features=features, compute=compute).verdicts
+
+
+def judge_features(
+    frame: pd.DataFrame,
+    bars: pd.DataFrame | BarSeries,
+    days: Days,
+    config: FeaturesConfig,
+    annualisation: float,
+    *,
+    known: Known | None = None,
+    features: Sequence[Feature] | None = None,
+    compute: Compute = compute_features,
+) -> Judgement:
+    """L2 verdict of each of ``days`` of a feature matrix ``frame`` computed from ``bars``, and the certificates.
 
     ``features`` and ``compute`` must be what made the frame (default: the profile's features, the engine): L2.PREFIX
     runs them on fabricated futures. Where the form of a day is wrong, the later rules fail there as not evaluated.
+    Certificates are written where ``known`` says what the features were made from.
     """
     declared = tuple(features) if features is not None else selected_features(config, annualisation)
     numbers = np.unique(day_numbers(pd.DatetimeIndex(days)))
     stamps = pd.DatetimeIndex(numbers.astype("datetime64[D]").astype("datetime64[us]"))
     wrong = _column_problem(frame, declared)
     if wrong:
-        return dict.fromkeys(stamps, _withheld(error_rule(RULES[0], checked=len(frame), breaches=1, message=wrong)))
+        withheld = _withheld(error_rule(RULES[0], checked=len(frame), breaches=1, message=wrong))
+        return Judgement(dict.fromkeys(stamps, withheld), None)
     schema = _schema_results(frame, numbers)
-    sound = frame[frame["date"].isin(stamps[[r.passed for r in schema]])]
-    later = _later_results(as_range(sound, as_series(bars), numbers, declared, config), compute)
-    return {
+    right = np.array([r.passed for r in schema])
+    sound = frame["date"].isin(stamps[right])
+    data = as_range(frame if sound.all() else frame[sound], as_series(bars), numbers, declared, config)
+    evidence = gather_evidence(data, compute)
+    lag = lag_results(data)
+    later = zip(
+        bounds_results(data), nan_results(data), lag, prefix_results(data, evidence), warmup_results(data, evidence),
+        strict=True,
+    )  # fmt: skip
+    verdicts = {
         stamp: Verdict("L2", (result, *rest)) if result.passed else _withheld(result)
         for stamp, result, rest in zip(stamps, schema, later, strict=True)
     }
-
-
-def _later_results(data: MatrixRange, compute: Compute) -> list[tuple[RuleResult, ...]]:
-    """Results of the rules after L2.SCHEMA: a tuple for each day."""
-    recomputed = recomputation_results(data, compute)
-    return list(zip(bounds_results(data), nan_results(data), lag_results(data), *recomputed, strict=True))
+    certificates = None if known is None else certificates_frame(data, evidence, lag, known)
+    if certificates is not None and not right.all():
+        certificates = certificates[certificates["date"].isin(stamps[right])]
+    return Judgement(verdicts, certificates)
 
 
 def _column_problem(frame: pd.DataFrame, features: Sequence[Feature]) -> str:
@@ -81,8 +114,7 @@ def _schema_results(frame: pd.DataFrame, days: IntArray) -> list[RuleResult]:
     timed = (frame["date"] != frame["date"].dt.normalize()).to_numpy()
     order = np.argsort(number, kind="stable")
     number = number[order]
-    symbols = frame["symbol"].to_numpy(dtype=object)[order]
-    code, _ = pd.factorize(symbols, sort=True)
+    code = pd.factorize(frame["symbol"].array, sort=True)[0][order]
     wrong = timed[order]
     wrong[1:] |= (number[1:] == number[:-1]) & (code[1:] <= code[:-1])
     results = []
@@ -97,7 +129,7 @@ def _schema_results(frame: pd.DataFrame, days: IntArray) -> list[RuleResult]:
                 checked=int(high - low),
                 breaches=len(at),
                 message=text if len(at) else "columns, types and key are as declared",
-                offenders=[{"symbol": symbols[i]} for i in at[:MAX_OFFENDERS]],
+                offenders=[{"symbol": frame["symbol"].iloc[order[i]]} for i in at[:MAX_OFFENDERS]],
             )
         )
     return results

@@ -65,9 +65,26 @@ class BarSeries:
         out[np.unique(self.first)] = np.nan
         return out
 
+    @cached_property
+    def log_close(self) -> FloatArray:
+        """Natural logarithm of the close; NaN where it is not positive."""
+        from quant_assets.features.lanes import logarithms
+
+        out = np.empty(len(self))
+        logarithms(self.close, out)
+        return out
+
+    def part(self, low: int, high: int) -> BarSeries:
+        """Rows ``low .. high - 1`` as a series, with views of the columns; ``low`` must be the first row of a life."""
+        names = ("open", "high", "low", "close", "volume", "quote_value", "life_start")
+        columns = {name: getattr(self, name)[low:high] for name in names}
+        return BarSeries(self.symbols, self.code[low:high], self.day[low:high], self.first[low:high] - low, **columns)
+
     def rows_of(self, symbols: pd.Series, days: IntArray) -> IntArray:
         """Row of each (symbol, day); -1 where there is no such bar."""
-        codes = pd.Index(self.symbols).get_indexer(pd.Index(symbols)).astype(np.int64)
+        place, names = pd.factorize(symbols.array)
+        # One more for an unknown name: place -1 of a missing symbol reads the last item.
+        codes = np.append(pd.Index(self.symbols).get_indexer(pd.Index(names)), -1).astype(np.int64)[place]
         wanted = codes * _DAY_SPAN + days
         rows = np.minimum(np.searchsorted(self.key, wanted), len(self) - 1)
         return np.where((codes >= 0) & (self.key[rows] == wanted), rows, -1)

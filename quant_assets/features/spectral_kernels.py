@@ -11,38 +11,65 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from quant_assets.features.lanes import LANES, kernel, run_of
+from quant_assets.features.lanes import kernel, longest, run_of
 
 if TYPE_CHECKING:
     from quant_assets.features.series import FloatArray, IntArray
 
+RUN = 1024  # windows of a run whose blocks are transformed at once
+SPECTRA = 256  # windows of a run whose spectra are: each holds hundreds of coefficients
 SQRT_2 = math.sqrt(2.0)
 TWO_OVER_LN_2 = 2.0 / math.log(2.0)
 EXPONENT_BASE = 2.0**52 + 1023.0  # what the shifted exponent stands on
 
 
 @kernel
-def _block_energies(values: FloatArray, levels: int, sums: FloatArray, detail: FloatArray) -> int:
-    """Detail energy of the block of 2**levels values that begins at each place; ``sums`` becomes the block's sum.
+def _add_squared_gaps(one: FloatArray, two: FloatArray, into: FloatArray) -> None:
+    for k in range(len(into)):
+        into[k] += (one[k] - two[k]) ** 2
 
-    Returns the number of places with a whole block.
+
+@kernel
+def _add_share(energy: FloatArray, share: float, into: FloatArray) -> None:
+    for k in range(len(into)):
+        into[k] += share * energy[k]
+
+
+@kernel
+def _add_pairs(items: FloatArray, later: FloatArray, out: FloatArray) -> None:
+    for k in range(len(out)):
+        out[k] = items[k] + later[k]
+
+
+@kernel
+def _block_energies(values: FloatArray, levels: int, work: FloatArray, detail: FloatArray) -> int:
+    """Detail energy of the block of 2**levels values that begins at each place, as many as ``detail`` holds.
+
+    ``work`` has three rows; returns the one that holds the sums of the blocks.
     """
-    places = len(values)
-    sums[:places] = values
-    detail[:places] = 0.0
-    block = 1 << levels
+    now, places = 0, len(values)
+    work[0, :places] = values
+    energy = work[2][: len(detail)]
+    detail[:] = 0.0
     step = 1
     for _ in range(levels):
-        for k in range(places - block + 1):
-            energy = 0.0
-            for b in range(k, k + block, 2 * step):
-                energy += (sums[b] - sums[b + step]) ** 2
-            detail[k] += energy / (2 * step)
-        places_left = places - step
-        for k in range(places_left):
-            sums[k] = sums[k] + sums[k + step]
+        sums = work[now]
+        energy[:] = 0.0
+        for b in range(0, 1 << levels, 2 * step):
+            _add_squared_gaps(sums[b:], sums[b + step :], energy)
+        _add_share(energy, 1.0 / (2 * step), detail)
+        places -= step
+        _add_pairs(sums, sums[step:], work[1 - now][:places])
+        now = 1 - now
         step *= 2
-    return places - block + 1
+    return now
+
+
+@kernel
+def _add_blocks(detail: FloatArray, sums: FloatArray, share: float, fine: FloatArray, coarse: FloatArray) -> None:
+    for k in range(len(fine)):
+        fine[k] += detail[k]
+        coarse[k] += sums[k] * sums[k] * share
 
 
 @kernel
@@ -53,23 +80,23 @@ def haar_shares(
 
     Blocks of 2**levels values end at the newest bar; what is left over is the oldest.
     """
-    longest = 1
-    for i in range(len(end)):
-        longest = max(longest, end[i] - start[i] + 1)
-    sums, detail = np.empty(longest + LANES), np.empty(longest + LANES)
+    room = longest(start, end) + RUN
+    work, detail, coarse = np.empty((3, room)), np.empty(room), np.empty(RUN)
     block = 1 << levels
     i = 0
     while i < len(end):
-        m = run_of(start, end, i)
+        m = run_of(start, end, i, RUN)
         blocks = (end[i] - start[i] + 1 - skip) // block
+        fine, rest = out[i : i + m], coarse[:m]
+        fine[:], rest[:] = 0.0, 0.0
         if blocks > 0:
-            _block_energies(values[end[i] + 1 - blocks * block : end[i] + m], levels, sums, detail)
+            part = values[end[i] + 1 - blocks * block : end[i] + m]
+            held = _block_energies(part, levels, work, detail[: len(part) - block + 1])
+            for b in range(0, blocks * block, block):
+                _add_blocks(detail[b:], work[held][b:], 1.0 / block, fine, rest)
         for k in range(m):
-            fine, coarse = 0.0, 0.0
-            for b in range(blocks):
-                fine += detail[k + b * block]
-                coarse += sums[k + b * block] ** 2 / block
-            out[i + k] = fine / (fine + coarse) if fine + coarse > 0.0 else np.nan
+            total = fine[k] + rest[k]
+            fine[k] = fine[k] / total if total > 0.0 else np.nan
         i += m
 
 
@@ -139,12 +166,12 @@ def spectral_entropies(values: FloatArray, start: IntArray, end: IntArray, size:
     The zero frequency (the mean) is left out. NaN where the window is shorter, nothing moves or a value is NaN.
     """
     half = size // 2
-    real, imaginary = np.empty((2, half + 1, LANES + size)), np.empty((2, half + 1, LANES + size))
-    total, weighted, power = np.empty(LANES), np.empty(LANES), np.empty(LANES)
-    mantissa, exponent = np.empty(LANES, dtype=np.int64), np.empty(LANES, dtype=np.int64)
+    real, imaginary = np.empty((2, half + 1, SPECTRA + size)), np.empty((2, half + 1, SPECTRA + size))
+    total, weighted, power = np.empty(SPECTRA), np.empty(SPECTRA), np.empty(SPECTRA)
+    mantissa, exponent = np.empty(SPECTRA, dtype=np.int64), np.empty(SPECTRA, dtype=np.int64)
     i = 0
     while i < len(end):
-        m = run_of(start, end, i)
+        m = run_of(start, end, i, SPECTRA)
         if end[i] - start[i] + 1 < size:
             out[i : i + m] = np.nan
             i += m

@@ -13,7 +13,11 @@ from numba import njit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy.typing as npt
+
     from quant_assets.features.series import FloatArray
+
+    BoolArray = npt.NDArray[np.bool_]
 
 
 def _kernel(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,3 +42,11 @@ def tally(votes: FloatArray, total: FloatArray, known: FloatArray) -> None:
         exists = votes[i] == votes[i]
         total[i] += votes[i] if exists else 0.0
         known[i] += 1.0 if exists else 0.0
+
+
+@_kernel
+def cast_votes(buy: BoolArray, sell: BoolArray, known: BoolArray, out: FloatArray) -> None:
+    """+1 where ``buy``, -1 where ``sell``, else 0; NaN where not ``known``."""
+    for i in range(len(out)):
+        vote = (1.0 if buy[i] else 0.0) - (1.0 if sell[i] else 0.0)
+        out[i] = vote if known[i] else np.nan

@@ -35,6 +35,9 @@ from quant_resources.venues.port import FetchReport, Resumable
 from quant_resources.venues.splits import SplitsVenue
 
 EXPECTED_STATUS = "TRADING"
+LISTED_DAYS_AT_ONCE, BAR_DAYS_AT_ONCE = 366, 1000
+"""Days that are fetched, judged and published at a time, so that a market of hundreds of symbols stays below a gigabyte
+over any range. Of bars as many as an exchange answers with at most: no request is added."""
 
 
 def market_assets(profile: Profile) -> list[BuiltAsset]:
@@ -55,6 +58,7 @@ def _listings(profile: Profile) -> BuiltAsset:
         group=keys.GROUP_MARKET,
         rooms=("market",),
         knowable=day_after,
+        piece=LISTED_DAYS_AT_ONCE,
         kinds=frozenset({"python", "deltalake", profile.source_kind}),
     )
 
@@ -89,6 +93,7 @@ def _ohlcv_declared(profile: Profile) -> PublishedAsset:
         group=keys.GROUP_MARKET,
         rooms=("market",),
         knowable=day_after,
+        piece=BAR_DAYS_AT_ONCE,
         inputs=(Input(keys.LISTINGS, LISTINGS_TABLE, same_partition(), ("date", "symbol", "status")),),
         companions=(
             Companion(
@@ -184,13 +189,25 @@ def _redenominations(run: PartitionRun, profile: Profile) -> list[Redenomination
 
 def _history(run: PartitionRun, profile: Profile) -> pd.DataFrame:
     """Accepted bars before the run: the rules' window, and every symbol's last bar however old."""
-    rows = run.read_before(OHLCV_TABLE, run.keys[0], OHLCV_COLUMNS)
+    first = last_open_days(profile.calendar, _day(run.keys[0]), profile.market.history_days + 1)[0]
+    since = f"{first:%Y-%m-%d}"
+    recent = _accepted(run, run.keys[0], OHLCV_COLUMNS, since)
+    # Names and days of what is older are enough to see who is gone; only their bars are read.
+    seen = _accepted(run, since, ("date", "symbol"))
+    last = seen[~seen["symbol"].isin(recent["symbol"])].groupby("symbol")["date"].max()
+    if last.empty:
+        return recent
+    gone = _accepted(run, since, OHLCV_COLUMNS, f"{last.min():%Y-%m-%d}")
+    gone = gone[gone["date"] == gone["symbol"].map(last)]
+    return pd.concat([gone, recent], ignore_index=True)
+
+
+def _accepted(run: PartitionRun, before: str, columns: Sequence[str], since: str | None = None) -> pd.DataFrame:
+    """Published bars from ``since`` to before a day."""
+    rows = run.read_before(OHLCV_TABLE, before, columns, since)
     if rows.empty:
         return rows.astype({"date": "datetime64[us]"})
-    rows = rows[~rows["date"].isin(pd.DatetimeIndex(run.refused()))]
-    since = last_open_days(profile.calendar, _day(run.keys[0]), profile.market.history_days + 1)[0]
-    last = rows.groupby("symbol")["date"].transform("max")
-    return rows[(rows["date"] >= since) | (rows["date"] == last)].reset_index(drop=True)
+    return rows[~rows["date"].isin(pd.DatetimeIndex(run.refused()))].reset_index(drop=True)
 
 
 def _quarantine_before(run: PartitionRun) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -9,11 +10,14 @@ import pandas as pd
 from partitions.mappings import days_before_week, last_day_before_week
 from partitions.weeks import decision_weeks
 from quant_assets import keys
+from quant_assets.contracts.verdict import RuleResult, Verdict
 from quant_assets.declaration import Batch, Input, PublishedAsset, the_monday
 from quant_assets.errors import QuantError
 from quant_assets.factory import BuiltAsset, build_asset
+from quant_assets.feature_certificates import made_from_now, read_certificates
 from quant_assets.profiles.model import Profile
 from quant_assets.publishing import PartitionRun, asset_frame
+from quant_assets.selection.certified import COLUMNS, certified_rules
 from quant_assets.selection.rules import selection_verdict
 from quant_assets.selection.select import SelectionResult, select
 from quant_assets.sessions import last_open, window_days
@@ -31,6 +35,8 @@ def selection_asset(profile: Profile, sleeve: SleeveConfig) -> BuiltAsset:
     columns = ("date", "symbol", *config.features)
     table = features_table([(name, name, "") for name in profile.features.features])
     count = last_open(profile.calendar)
+    made_from = made_from_now(profile)
+    needed = {name: made_from[name] for name in config.features}
     asset = PublishedAsset(
         key=keys.sleeve_key(sleeve.name, keys.SELECTION),
         table=SELECTION_TABLE,
@@ -59,25 +65,16 @@ def selection_asset(profile: Profile, sleeve: SleeveConfig) -> BuiltAsset:
     def body(run: PartitionRun) -> Batch:
         batch = Batch(asset_frame(asset), {})
         frames: list[pd.DataFrame] = []
-        for key in run.keys:
+        for key, certified in _certified(run, needed).items():
+            if not certified.passed:
+                batch.verdicts[key] = (Verdict("L3", (certified,)),)
+                continue
             try:
-                result, returns, reach = _select(run, key, sleeve, profile.calendar)
+                result, verdict = _decide(run, key, sleeve, profile.calendar, frames)
             except QuantError as error:
                 batch.failures[key] = error
                 continue
-            frames.append(result.frame)
-            batch.verdicts[key] = (
-                selection_verdict(
-                    result.frame,
-                    returns,
-                    result.slices,
-                    config=config,
-                    direction=sleeve.direction,
-                    week=pd.Timestamp(key),
-                    history=pd.concat(frames[-8:]) if len(frames) >= 8 else None,
-                    window_days=reach,
-                ),
-            )
+            batch.verdicts[key] = (Verdict("L3", (certified, *verdict.results)),)
             batch.facts[key] = _facts(result)
         if frames:
             batch.frame = pd.concat(frames, ignore_index=True).rename(columns={"date": "week"})
@@ -87,17 +84,37 @@ def selection_asset(profile: Profile, sleeve: SleeveConfig) -> BuiltAsset:
     return build_asset(asset, body, [sleeve.universe, sleeve.direction, config, profile.calendar], profile.owner)
 
 
-def _select(
-    run: PartitionRun, key: str, sleeve: SleeveConfig, calendar: str
-) -> tuple[SelectionResult, pd.DataFrame, pd.DatetimeIndex | None]:
-    """The selection of one week, the returns it read, and the open days of its look-back on a session calendar."""
-    reach = window_days(calendar, key, sleeve.selection.clusters.lookback_days)
+def _certified(run: PartitionRun, needed: Mapping[str, str]) -> dict[str, RuleResult]:
+    """L3.CERTIFIED of each week, on the days of the features that it reads."""
+    days = {key: run.slices[key][FEATURES].partitions for key in run.keys}
+    first, last = min(min(own) for own in days.values()), max(max(own) for own in days.values())
+    known = max(run.asset.knowable(key) for key in run.keys)
+    certificates = read_certificates(run.lakehouse, first, last, as_of=known, columns=COLUMNS)
+    return certified_rules(certificates, needed, days)
+
+
+def _decide(
+    run: PartitionRun, key: str, sleeve: SleeveConfig, calendar: str, frames: list[pd.DataFrame]
+) -> tuple[SelectionResult, Verdict]:
+    """The selection of one week, added to the ``frames`` of the weeks before it, and the rules on it."""
+    config = sleeve.selection
+    reach = window_days(calendar, key, config.clusters.lookback_days)  # open days, on a session calendar
     pool = run.read_for(CANDIDATES, key)
     pool = pool[pool["universe"] == sleeve.universe].rename(columns={"veto_reasons": "vetoes"})
-    returns = run.read_for(RETURNS, key)
-    features = run.read_for(FEATURES, key)
-    result = select(pool, features, returns, sleeve.direction, sleeve.selection, pd.Timestamp(key), reach)
-    return result, returns, reach
+    returns, features, week = run.read_for(RETURNS, key), run.read_for(FEATURES, key), pd.Timestamp(key)
+    result = select(pool, features, returns, sleeve.direction, config, week, reach)
+    frames.append(result.frame)
+    verdict = selection_verdict(
+        result.frame,
+        returns,
+        result.slices,
+        config=config,
+        direction=sleeve.direction,
+        week=week,
+        history=pd.concat(frames[-8:]) if len(frames) >= 8 else None,
+        window_days=reach,
+    )
+    return result, verdict
 
 
 def _facts(result: SelectionResult) -> dict[str, Any]:

@@ -7,14 +7,15 @@ in the alpha part, the ``as_of`` date at or after which nothing may be read.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import ColumnProperties, CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
@@ -89,7 +90,7 @@ class Lakehouse:
         names = list(columns) if columns is not None else spec.column_names
         needed = list(dict.fromkeys([*names, *spec.sort_columns]))
         condition = _condition(spec, start, end, scope or {})
-        scanned = table.to_pyarrow_dataset().to_table(columns=needed, filter=condition)
+        scanned = _in_file_order(table.to_pyarrow_dataset()).to_table(columns=needed, filter=condition)
         return spec.from_arrow(scanned, names)
 
     def replace(
@@ -116,11 +117,16 @@ class Lakehouse:
     def _commit(self, spec: TableSpec, data: pa.Table, predicate: str | None) -> int:
         self._create_if_missing(spec)
         table = DeltaTable(self.uri(spec.name), storage_options=self.storage_options or None)
-        options: dict[str, Any] = {"commit_properties": CommitProperties(max_commit_retries=0)}
+        options: dict[str, Any] = {
+            "commit_properties": CommitProperties(max_commit_retries=0),
+            "writer_properties": _writer_properties(spec),
+            "schema_mode": "merge",
+        }
+        batches = pa.RecordBatchReader.from_batches(data.schema, _batches(spec, data))
         if predicate is None:
-            write_deltalake(table, data, mode="append", schema_mode="merge", **options)
+            write_deltalake(table, batches, mode="append", **options)
         else:
-            write_deltalake(table, data, mode="overwrite", predicate=predicate, schema_mode="merge", **options)
+            write_deltalake(table, batches, mode="overwrite", predicate=predicate, **options)
         # The handle is left at the version that this very commit made, so another writer's commit is never claimed.
         return int(table.version())
 
@@ -154,6 +160,36 @@ class Lakehouse:
         found = filesystem.get_file_info(pafs.FileSelector(path, allow_not_found=True))
         folders = [i.base_name for i in found if i.type == pafs.FileType.Directory and i.base_name.isidentifier()]
         return sorted(name for name in folders if self.open(name) is not None)
+
+
+def _writer_properties(spec: TableSpec) -> WriterProperties:
+    """Numbers are stored as they are: a dictionary of values that hardly repeat costs three times the processor time,
+    twice the memory and a sixth more space before the writer gives it up.
+    """
+    plain = ColumnProperties(dictionary_enabled=False)
+    columns = {c.name: plain for c in spec.columns if c.type == "float64"}
+    return WriterProperties(compression="SNAPPY", column_properties=columns)
+
+
+def _batches(spec: TableSpec, data: pa.Table) -> Iterator[pa.RecordBatch]:
+    """The rows month by month, so that the writer holds encoded files and not a second copy of the whole frame.
+
+    It takes batches in parallel: a month that came in two of them could be stored out of order.
+    """
+    whole = data.combine_chunks()
+    counts = (
+        pc.value_counts(whole[spec.physical]).field("counts").to_pylist() if spec.physical == MONTH else [len(data)]
+    )
+    start = 0
+    for count in counts:
+        yield from whole.slice(start, count).to_batches()
+        start += count
+
+
+def _in_file_order(dataset: ds.Dataset) -> ds.Dataset:
+    """The same files, month after month: what comes is then nearly always in canonical order already."""
+    files = sorted(dataset.get_fragments(), key=lambda fragment: str(fragment.path))
+    return ds.FileSystemDataset(files, dataset.schema, dataset.format, dataset.filesystem) if files else dataset
 
 
 def _months(partitions: Iterable[str]) -> list[str]:
@@ -202,7 +238,7 @@ def _refuse_strays(
             raise UsageError(f"table {spec.name}: {name} {value!r} is not a plain name")
         if not (canonical[name] == value).all():
             raise ValueError(f"table {spec.name}: rows of another {name} than {value!r} in this write")
-    days = pd.to_datetime(canonical[spec.partition_column]).dt.strftime("%Y-%m-%d")
+    days = pd.to_datetime(canonical[spec.partition_column].unique()).strftime("%Y-%m-%d")
     strays = sorted(set(days) - set(partitions), key=str)
     if strays:
         raise ValueError(f"table {spec.name}: rows of partitions that are not being written: {strays[:3]}")

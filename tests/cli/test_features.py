@@ -89,6 +89,23 @@ def test_all_features_are_computed_unless_some_are_named(quant, two, tmp_path):
     assert again["features"] == ["macd", "rsi_14", "atr_14"] and len(some) == len(found)
 
 
+def test_ranks_and_scores_compare_the_symbols_of_a_time(quant, two, tmp_path):
+    asked = ("--features", "rank_rsi_14,zscore_close,close")
+    told, found = computed(quant, two[0], tmp_path / "out.csv", *asked)
+    assert told["features"] == ["rank_rsi_14", "zscore_close", "close"]
+    both = found["date"] == found.loc[found["symbol"] == "BBB/USDT", "date"].max()
+    last = found[both].set_index("symbol")
+    assert sorted(last["rank_rsi_14"]) == [0.5, 1.0]
+    np.testing.assert_allclose(sorted(last["zscore_close"]), [-1.0, 1.0], rtol=1e-12)
+    alone = found["date"].map(found.groupby("date").size()) == 1
+    assert (found.loc[alone, "zscore_close"] == 0).all() and alone.any()
+    months = pd.date_range("2001-01-01", periods=DAYS, freq="MS")
+    monthly = pd.concat([walk("ACME", DAYS, 7, months), walk("BOLT", DAYS - 12, 8, months[12:])])
+    odd = written(monthly, tmp_path, "months.csv")
+    refused = quant(None, "features", "compute", odd, "--out", tmp_path / "no.csv", "--features", "rank_close")
+    assert refused.exit_code == 2 and "share no time grid" in one_error(refused)
+
+
 def test_bars_in_any_order_give_the_same_file_and_it_is_said(quant, two, tmp_path):
     path, frame = two
     mixed = written(frame.sample(frac=1.0, random_state=3), tmp_path, "mixed.csv")
@@ -218,6 +235,9 @@ def test_list_and_show_tell_the_declarations(quant):
     assert shown["parameters"] == {"length": 200} and shown["drift"] > 0 and shown["source"].startswith("Pine")
     assert "Wilder" in quant(None, "features", "show", "adx_14").stdout
     assert quant(None, "features", "list").exit_code == 0
+    ranked = json.loads(quant(None, "features", "show", "rank_ema_200", "--json").stdout)
+    assert ranked["compares"] == "ema_200" and ranked["upper"] == 1 and not ranked["computed"]
+    assert "rank_<id>" in quant(None, "features", "list").stdout and "rank_ema_200" not in rows
     unknown = quant(None, "features", "show", "adx")
     assert unknown.exit_code == 2 and "adx_14" in one_error(unknown)
 

@@ -15,9 +15,9 @@ from tests.e2e.worlds import Place, tiny_bars, tiny_profile
 CORRECTED, COIN = pd.Timestamp("2023-02-22"), "TOY:COIN3/USDT"
 LAST = "2023-02-28"
 ASSETS = ["listings", "ohlcv", "candidates", "features_matrix", "returns_matrix", "up/selection"]
+IDS = ("momentum", "realised_volatility", "rank_realised_volatility")
 FEATURES = {
-    "features": ["momentum", "realised_volatility"], "momentum_window": 4, "volatility_window": 4,
-    "max_missing_days": 0,
+    "features": list(IDS), "momentum_window": 4, "volatility_window": 4, "max_missing_days": 0,
 }  # fmt: skip
 
 
@@ -49,7 +49,7 @@ def test_certify_tells_each_feature_of_stored_bars_and_publishes_nothing(quant, 
     result = quant(published, "features", "certify", "--json")
     answer = told(result)
     assert answer["passed"] and answer["days"] == 30 and answer["last"] == LAST
-    assert [f["feature"] for f in answer["features"]] == ["momentum", "realised_volatility"]
+    assert tuple(f["feature"] for f in answer["features"]) == IDS
     for figures in answer["features"]:
         assert figures["probes"] == 30 * 3 * 3 and figures["breaches"] == 0 and figures["verdict"] == "pass"
     assert len(published.table("manifests")) == before
@@ -57,6 +57,33 @@ def test_certify_tells_each_feature_of_stored_bars_and_publishes_nothing(quant, 
     assert named.exit_code == 0 and "atr_14" in named.stdout and "(6 days)" in named.stdout
     outside = quant(published, "features", "certify", "--from", "2030-01-01")
     assert outside.exit_code == 4 and "ohlcv" in one_error(outside)
+
+
+def test_stored_certificates_are_told_and_are_not_current_once_a_declaration_changes(quant, published, monkeypatch):
+    answer = told(quant(published, "features", "certify", "--stored", "--json"))
+    assert answer["passed"] and tuple(c["feature"] for c in answer["certificates"]) == IDS
+    for own in answer["certificates"]:
+        assert (own["first"], own["last"], own["days"]) == (f"{published.profile.alpha_start}", LAST, 9)
+        assert own["state"] == "certified" and own["current"] and own["recomputed"] == 9 * 3 * 3
+    shown = quant(published, "features", "certify", "--stored", "--features", "momentum", "--from", LAST)
+    assert shown.exit_code == 0 and "fixed window" in shown.stdout and "realised" not in shown.stdout
+    early = quant(published, "features", "certify", "--stored", "--to", "2023-01-31")
+    assert early.exit_code == 4 and "features_matrix" in one_error(early)
+    unknown = quant(published, "features", "certify", "--stored", "--features", "atr_14")
+    assert unknown.exit_code == 2 and "atr_14" in one_error(unknown)
+
+    from quant_assets import feature_certificates
+
+    honest = feature_certificates.selected_features
+    monkeypatch.setattr(
+        feature_certificates,
+        "selected_features",
+        lambda *given: tuple(dataclasses.replace(f, version=f.version + (f.id == "momentum")) for f in honest(*given)),
+    )
+    changed = quant(published, "features", "certify", "--stored", "--json")
+    assert changed.exit_code == 3
+    current = {c["feature"]: c["current"] for c in json.loads(changed.stdout)["certificates"]}
+    assert current == {name: name != "momentum" for name in IDS}
 
 
 def test_certify_ends_with_3_where_a_feature_fails(quant, published, monkeypatch):

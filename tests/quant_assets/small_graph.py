@@ -19,7 +19,7 @@ from partitions.mappings import days_before_week, trailing_days, weeks_before
 from partitions.weeks import decision_weeks
 from quant_assets.contracts.verdict import Verdict, error_rule, warn_rule
 from quant_assets.declaration import Batch, Companion, Input, PublishedAsset, day_after, the_monday
-from quant_assets.errors import QuantError
+from quant_assets.errors import EmptyResult, QuantError
 from quant_assets.factory import BuiltAsset, build_asset
 from quant_assets.manifests import Ledger
 from quant_assets.publishing import PartitionRun
@@ -62,6 +62,7 @@ class World:
     failures: dict[str, QuantError] = field(default_factory=dict)
     forgotten_level: bool = False
     raises: Exception | None = None
+    unreachable: set[str] = field(default_factory=set)
     offset: float = 0.0
     bodies: list[tuple[str, list[str]]] = field(default_factory=list)
     fetched_at: pd.Timestamp = field(default_factory=lambda: pd.Timestamp("2024-04-01"))
@@ -80,11 +81,15 @@ class World:
 class SmallGraph:
     """The graph, its lakehouse and its instance; ``run`` materializes as the UI would."""
 
-    def __init__(self, folder: Path, instance: dg.DagsterInstance, config: str = "one") -> None:
+    def __init__(
+        self, folder: Path, instance: dg.DagsterInstance, config: str = "one", piece: int | None = None
+    ) -> None:
         self.world = World()
         self.instance = instance
         self.lakehouse = Lakehouse(folder / "lakehouse")
-        self.built = {b.declaration.key: b for b in (raw(self.world, config), smooth(self.world), pick(self.world))}
+        self.built = {
+            b.declaration.key: b for b in (raw(self.world, config, piece), smooth(self.world), pick(self.world))
+        }
 
     @property
     def ledger(self) -> Ledger:
@@ -118,7 +123,7 @@ class SmallGraph:
         return self.instance.get_materialized_partitions(key)
 
 
-def raw(world: World, config: str) -> BuiltAsset:
+def raw(world: World, config: str, piece: int | None) -> BuiltAsset:
     """Daily synthetic values with two levels, a companion and a side table."""
     asset = PublishedAsset(
         key=RAW,
@@ -132,12 +137,15 @@ def raw(world: World, config: str) -> BuiltAsset:
         companions=(Companion(REJECTS, REJECTS_TABLE, "Rejected synthetic rows."),),
         side_tables=(HEALTH_TABLE,),
         chart=lambda frame: f"{len(frame)} rows",
+        piece=piece,
     )
 
     def body(run: PartitionRun) -> Batch:
         world.bodies.append(("raw", list(run.keys)))
         if world.raises is not None:
             raise world.raises
+        if lost := sorted(world.unreachable.intersection(run.keys)):
+            raise EmptyResult(f"the source does not answer for {lost[0]}")
         frame = world.rows(run.keys)
         verdicts = {k: _raw_verdicts(world, k) for k in run.keys}
         rejects = frame.assign(reason="synthetic")[REJECTS_TABLE.column_names]

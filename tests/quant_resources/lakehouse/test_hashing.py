@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant_resources.lakehouse import Column, Lakehouse, TableSpec, content_hashes
+from quant_resources.lakehouse import Column, Lakehouse, TableSpec, content_hashes, hashing
 from tests.quant_resources.lakehouse.synthetic import BARS, bars
 
 DAY, OTHER = "2024-03-01", "2024-03-02"
@@ -83,7 +83,9 @@ def test_hashing_does_not_change_the_frame():
     assert frame["close"].to_numpy().tobytes() == before
 
 
-def test_a_partition_hashes_the_same_alone_and_among_others():
+@pytest.mark.parametrize("rows", [1, 4, 50_000], ids=["each by itself", "some together", "all together"])
+def test_a_partition_hashes_the_same_alone_and_among_others(monkeypatch, rows):
+    monkeypatch.setattr(hashing, "ROWS_AT_ONCE", rows)
     days = [DAY, OTHER, "2024-04-01"]
     together = content_hashes(BARS, bars(days), days)
     alone = {day: content_hashes(BARS, bars([day]), [day])[day] for day in days}

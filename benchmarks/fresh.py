@@ -1,0 +1,44 @@
+"""One command in a process of its own, with exactly its own time and memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """A finished process: elapsed and CPU seconds, peak memory in MB, and the JSON object it printed last."""
+
+    seconds: float
+    cpu: float
+    memory: float
+    told: dict[str, Any]
+
+
+def fresh(module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Fresh:
+    """Run `python -m module arguments` to its end; raises RuntimeError with what it said when it fails."""
+    command = [sys.executable, "-m", module, *arguments]
+    began = time.perf_counter()
+    with subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, **(environment or {})}, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        said = process.stdout.read()
+        # The usage of this very child; getrusage would give the maximum over all children there ever were.
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.perf_counter() - began
+    if process.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {said}")
+    used = usage.ru_utime + usage.ru_stime
+    return Fresh(seconds, used, usage.ru_maxrss / 1024, json.loads(said.splitlines()[-1]))

@@ -1,0 +1,1 @@
+"""The benchmarks run, on sizes that say nothing about speed."""
