@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 PORT ?= 3000
-WORKERS ?= 2
+WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -28,7 +28,7 @@ $(STAMP): constraints.txt pyproject.toml
 demo: install ## materialize the demo profile's whole history on the synthetic market and say where the report is
 	$(BIN)/quant demo
 
-test: install ## the whole suite: linters, types, layers, unit, graph and end-to-end tests (WORKERS=2 processes)
+test: install ## the whole suite: linters, types, layers, unit, graph and end-to-end tests (WORKERS=3 processes)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --no-loadscope-reorder
 
 ui: install ## the Dagster pages and daemon on the loopback address (PORT=3000), until Ctrl-C

@@ -16,7 +16,6 @@ from quant_assets.contracts.verdict import Verdict
 from quant_assets.declaration import PublishedAsset
 from quant_assets.errors import QuantError
 from quant_assets.keys import check_name
-from quant_resources.event_log import MAX_EVENTS_PER_TRANSACTION, one_transaction
 
 if TYPE_CHECKING:
     from quant_assets.publishing import Outcome
@@ -87,6 +86,9 @@ def _log_range(
     picture: str | None,
 ) -> None:
     """One verdict for each level and one materialization for each published partition, in few transactions."""
+    # On first use: Dagster's storage is not needed to load the graph.
+    from quant_resources.event_log import MAX_EVENTS_PER_TRANSACTION, one_transaction
+
     last = max((o.manifest.partition for o in outcomes if o.published), default="")
     pointers = _input_pointers(context, asset)
     each = len(asset.levels) + 1 + len(asset.companions)

@@ -1,5 +1,8 @@
 """What Dagster loads."""
 
-from quant_assets.build import build_defs
+from quant_assets.collection import rare_collections
 
-defs = build_defs()
+with rare_collections():
+    from quant_assets.build import build_defs
+
+    defs = build_defs()

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from quant_assets.code_version import code_version
+from quant_assets.collection import rare_collections
 from quant_assets.config import hash_of
 from quant_assets.declaration import PublishedAsset
 from quant_assets.publishing import Body, publish_partitions
@@ -47,7 +48,8 @@ def build_asset(
         can_subset=False,
     )
     def step(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        yield from publish_partitions(context, context.resources.lakehouse, asset, body, config_hash)
+        with rare_collections():
+            yield from publish_partitions(context, context.resources.lakehouse, asset, body, config_hash)
 
     return BuiltAsset(step, asset, config_hash)
 

@@ -6,10 +6,8 @@ published with the same content of inputs, code and configuration, and known to 
 
 from __future__ import annotations
 
-import gc
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -114,8 +112,7 @@ class GraphRunner:
         asked = {key: self.partition_keys(key, first, last) for key in ordered}
         if not any(asked.values()) and any(self.graph.get(k).partitions_def is not None for k in ordered):
             raise UsageError(self._outside(ordered, first, last))
-        with _rare_collections():
-            return self._materialize_all(ordered, asked, force, on_step, on_start)
+        return self._materialize_all(ordered, asked, force, on_step, on_start)
 
     def _materialize_all(
         self,
@@ -220,20 +217,6 @@ class GraphRunner:
             if definition is not None and (keys := definition.get_partition_keys()):
                 spans.append(f"{asset_name(key)} {keys[0]} .. {keys[-1]}")
         return f"no partition lies in {first or 'the start'} .. {last or 'the end'}. Available: {'; '.join(spans)}"
-
-
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Let Python's cycle collector run rarely: a range run makes many long-lived event objects and few cycles.
-
-    At the default thresholds the collector walks them again and again: a tenth of a whole backfill's time.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(200_000, 20, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _not_started(waiting: Sequence[dg.AssetKey]) -> str:

@@ -24,10 +24,12 @@ def explained(command: Callable[P, int]) -> Callable[P, None]:
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        from quant_assets.collection import rare_collections
         from quant_assets.errors import QuantError
 
         try:
-            code = command(*args, **kwargs)
+            with rare_collections():
+                code = command(*args, **kwargs)
         except QuantError as error:
             print(f"error: {error}", file=sys.stderr)
             raise typer.Exit(error.exit_code) from error

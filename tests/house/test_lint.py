@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,8 @@ TOOLS = {
     "style": ["ruff", "check", "--output-format", "concise", "--no-cache", "."],
     "formatting": ["ruff", "format", "--check", "--no-cache", "."],
     "layers": ["lint-imports", "--no-cache"],
-    "types": ["mypy"],
+    # Writing mypy's cache is a sixth of its time, and on a clean clone nobody reads it again.
+    "types": ["mypy", *(["--cache-dir", os.devnull] if os.environ.get("CI") else [])],
 }
 
 
