@@ -16,13 +16,14 @@ LOCK_VENV := .venv-lock
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
-install: $(STAMP) ## create .venv with every dependency at its pinned, hashed version, and this project in it
+install: $(STAMP) ## create .venv with every dependency at its pinned, hashed version, and this project, compiled
 
 $(STAMP): constraints.txt pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
 	$(PIP) --no-deps --require-hashes --only-binary :all: -r constraints.txt
 	$(PIP) --no-deps --no-build-isolation -e .
 	$(BIN)/python -m compileall -q $(SOURCES)
+	$(BIN)/python -m quant_assets.features.compiling
 	@touch $(STAMP)
 
 demo: install ## materialize the demo profile's whole history on the synthetic market and say where the report is

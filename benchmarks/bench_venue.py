@@ -24,16 +24,17 @@ BAR_SECONDS, BAR_MEMORY = 45.0, 1000.0
 RUNS = 1
 """One: a second within the same minute would have to wait for the weight of the first, as it should."""
 CLIENT = """
-import json, resource, sys, time
+import json, sys, time
 from datetime import date
 from pathlib import Path
+from benchmarks.fresh import peak_memory
 from quant_resources.venues.ccxt_venue import CcxtVenue
 from quant_resources.venues.config import CcxtVenueConfig
 began = time.perf_counter()
 config = CcxtVenueConfig(base_url=sys.argv[1], data_kind="synthetic", staging=Path(sys.argv[2]))
 got = CcxtVenue(config).bars(None, date(2019, 1, 1), date(2030, 1, 1))
 print(json.dumps({"seconds": time.perf_counter() - began, "rows": len(got.frame), "failed": len(got.report.failed),
-                  "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+                  "memory": peak_memory()}))
 """
 
 

@@ -1,9 +1,14 @@
-"""One command in a process of its own, with exactly its own time and memory."""
+"""One module run in a process of its own, with exactly its own time and memory.
+
+`python -m benchmarks.fresh MODULE ARGUMENTS` runs it and says after its last line how much memory it had at its peak.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import resource
+import runpy
 import subprocess
 import sys
 import time
@@ -27,7 +32,7 @@ class Fresh:
 
 def fresh(module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Fresh:
     """Run `python -m module arguments` to its end; raises RuntimeError with what it said when it fails."""
-    command = [sys.executable, "-m", module, *arguments]
+    command = [sys.executable, "-m", "benchmarks.fresh", module, *arguments]
     began = time.perf_counter()
     with subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, **(environment or {})}, stdout=subprocess.PIPE, text=True
@@ -40,5 +45,23 @@ def fresh(module: str, *arguments: str, environment: Mapping[str, str] | None = 
     seconds = time.perf_counter() - began
     if process.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {said}")
-    used = usage.ru_utime + usage.ru_stime
-    return Fresh(seconds, used, usage.ru_maxrss / 1024, json.loads(said.splitlines()[-1]))
+    *_, told, peak = said.splitlines()
+    return Fresh(seconds, usage.ru_utime + usage.ru_stime, float(peak), json.loads(told))
+
+
+def peak_memory() -> float:
+    """Peak resident memory of this process in MB.
+
+    Linux hands a child its parent's peak in ``getrusage``; the high-water mark in ``/proc`` is the process's own.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        mark = next(line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM"))
+        return int(mark.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    sys.argv = sys.argv[1:]
+    runpy.run_module(sys.argv[0], run_name="__main__")
+    print(peak_memory())

@@ -247,7 +247,7 @@ def _metadata(outcome: Outcome, picture: str | None) -> dict[str, Any]:
         "code_version": manifest.code_version,
         "manifest_digest": manifest.digest,
         "inputs_digest": manifest.inputs_digest,
-        "inputs": dg.MetadataValue.json([_input_summary(i.to_record()) for i in manifest.inputs]),
+        "inputs": dg.MetadataValue.json([_input_summary(i.summary) for i in manifest.inputs]),
     }
     metadata.update({name: _plain_value(value) for name, value in outcome.facts.items()})
     if picture is not None:

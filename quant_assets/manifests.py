@@ -11,9 +11,10 @@ import datetime as dt
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from quant_resources.lakehouse.hashing import digest_of
@@ -84,8 +85,9 @@ class InputSlice:
         """Newest partition read, '' where none was needed."""
         return max(self.partitions, default="")
 
-    def to_record(self) -> dict[str, Any]:
-        """Plain record for the manifest's JSON."""
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """Plain record of everything but the partitions one by one."""
         return {
             "asset": self.asset,
             "table": self.table,
@@ -94,9 +96,22 @@ class InputSlice:
             "first": min(self.partitions, default=""),
             "last": self.newest,
             "digest": self.digest,
-            "partitions": list(self.partitions),
-            "data_versions": list(self.data_versions),
         }
+
+    def to_json(self) -> str:
+        """The manifest's record of the input: the summary, then ``partitions`` and ``data_versions``."""
+        told = json.dumps(self.summary, separators=(",", ":"))[:-1]
+        return f'{told},"partitions":{_json_list(self.partitions)},"data_versions":{_json_list(self.data_versions)}}}'
+
+
+@lru_cache(maxsize=1 << 16)
+def _json_text(text: str) -> str:
+    """JSON of a text; written out once, because every partition names the partitions of its whole look-back."""
+    return json.dumps(text)
+
+
+def _json_list(texts: Sequence[str]) -> str:
+    return f"[{','.join(map(_json_text, texts))}]"
 
 
 @dataclass(frozen=True)
@@ -154,7 +169,7 @@ class Manifest:
             "code_version": self.code_version,
             "env_hash": self.env_hash,
             "inputs_digest": self.inputs_digest,
-            "inputs": json.dumps([i.to_record() for i in self.inputs], separators=(",", ":")),
+            "inputs": f"[{','.join(i.to_json() for i in self.inputs)}]",
             "verdicts": json.dumps(self.verdicts, separators=(",", ":"), default=str),
         }
 
@@ -173,6 +188,7 @@ class Ledger:
 
     def __init__(self, lakehouse: Lakehouse) -> None:
         self._lakehouse = lakehouse
+        self._standing: tuple[int, dict[str, dict[str, PartitionState]]] = (-1, {})
 
     def record(self, manifests: Iterable[Manifest], recorded_at: dt.datetime) -> None:
         """Append manifests in one commit."""
@@ -197,21 +213,31 @@ class Ledger:
 
     def states(self, asset: str) -> dict[str, PartitionState]:
         """Newest state of every partition of an asset that was ever attempted, by ISO partition key."""
-        rows = self.latest(asset, ["data_version", "table_version"])
-        keys = pd.to_datetime(rows["partition"]).dt.strftime("%Y-%m-%d")
-        values = zip(rows["status"], rows["data_version"], rows["table_version"], strict=True)
-        return {key: PartitionState(s, d, int(v)) for key, (s, d, v) in zip(keys, values, strict=True)}
+        return dict(self._all_states().get(asset, {}))
+
+    def _all_states(self) -> dict[str, dict[str, PartitionState]]:
+        """Newest states of every asset; read again only when the ledger has grown."""
+        version = self._lakehouse.version(MANIFESTS.name)
+        if version is not None and version != self._standing[0]:
+            rows = self.latest(columns=["data_version", "table_version"])
+            states: dict[str, dict[str, PartitionState]] = {}
+            values = zip(rows["status"], rows["data_version"], rows["table_version"], strict=True)
+            for asset, key, (s, d, v) in zip(rows["asset"], _keys(rows), values, strict=True):
+                states.setdefault(asset, {})[key] = PartitionState(s, d, int(v))
+            # What was read may be newer than the version asked for: then the next look reads once more.
+            self._standing = version, states
+        return self._standing[1]
 
     def withheld(self) -> dict[str, set[str]]:
         """Partitions of each asset that may not be read: refused ones, and published ones that rest on them.
 
         A partition that was good once and refused on a re-run takes with it everything that was made from it.
         """
-        newest = self.latest(columns=["data_version"])
-        refused = newest[newest["status"] == REFUSED]
-        bad: dict[str, set[str]] = {}
-        for asset, partition in zip(refused["asset"], _keys(refused), strict=True):
-            bad.setdefault(asset, set()).add(partition)
+        bad = {
+            asset: refused
+            for asset, states in self._all_states().items()
+            if (refused := {key for key, state in states.items() if state.status == REFUSED})
+        }
         if not bad:
             return {}
         rows = self.latest(columns=["inputs"])
@@ -233,7 +259,7 @@ class Ledger:
 
 
 def _keys(rows: pd.DataFrame) -> list[str]:
-    return list(pd.to_datetime(rows["partition"]).dt.strftime("%Y-%m-%d"))
+    return [str(day) for day in np.datetime_as_string(rows["partition"].to_numpy(dtype="datetime64[D]"))]
 
 
 def _closure(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -276,8 +277,11 @@ def _write(
     for side in asset.side_tables:
         _replace(lakehouse, side, batch.sides.get(side.name), good, dict(asset.scope))
     canonical = asset.table.canonical(_rows_of(batch.frame, asset.table, good))
-    version = lakehouse.replace(asset.table, canonical, good, dict(asset.scope)) if good else -1
-    hashes = content_hashes(asset.table, canonical, good)
+    # Storing waits for files, hashing for the processor, and neither for the other.
+    with ThreadPoolExecutor(max_workers=1) as other_thread:
+        hashing = other_thread.submit(content_hashes, asset.table, canonical, good)
+        version = lakehouse.replace(asset.table, canonical, good, dict(asset.scope)) if good else -1
+        hashes = hashing.result()
     rows = rows_by_key(canonical[asset.table.partition_column])
     beside = {
         c.table.name: rows_by_key(batch.companions[c.table.name][c.table.partition_column])
@@ -323,7 +327,8 @@ def _rows_of(frame: pd.DataFrame, table: TableSpec, keys: Sequence[str]) -> pd.D
     """Rows of these partitions, with the partition column as UTC days."""
     days = pd.to_datetime(frame[table.partition_column])
     kept = frame.assign(**{table.partition_column: days})
-    return kept[days.isin(pd.to_datetime(list(keys)))]
+    held = days.isin(pd.to_datetime(list(keys)))
+    return kept if held.all() else kept[held]
 
 
 def rows_by_key(days: pd.Series) -> dict[str, int]:

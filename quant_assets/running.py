@@ -24,6 +24,7 @@ from quant_assets.profiles.model import Profile
 from quant_assets.report_paths import report_paths
 from quant_resources.event_log import planned_events_together
 from quant_resources.lakehouse.store import Lakehouse
+from quant_resources.sqlite_storage import storage_set_up_once
 from quant_resources.venues.port import Venue
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -112,7 +113,8 @@ class GraphRunner:
         asked = {key: self.partition_keys(key, first, last) for key in ordered}
         if not any(asked.values()) and any(self.graph.get(k).partitions_def is not None for k in ordered):
             raise UsageError(self._outside(ordered, first, last))
-        return self._materialize_all(ordered, asked, force, on_step, on_start)
+        with storage_set_up_once(self.instance):
+            return self._materialize_all(ordered, asked, force, on_step, on_start)
 
     def _materialize_all(
         self,

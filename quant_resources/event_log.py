@@ -1,4 +1,4 @@
-"""The only user of Dagster calls that are not public: the events of many partitions stored together.
+"""Dagster calls that are not public (here and in ``sqlite_storage``): the events of many partitions stored together.
 
 Dagster commits every event on its own and serialises it up to three times (4 to 38 ms each on disk); a backfill of a
 thousand partitions spends most of its time there. Inside ``one_transaction`` events are made by Dagster's own code and

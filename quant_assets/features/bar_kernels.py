@@ -6,24 +6,17 @@ recursions (``recursive_kernels``), names of indicators.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
+
+from quant_assets.features.compiled import kernel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from quant_assets.features.series import FloatArray, IntArray
 
 
-def _kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile on first call, keep the machine code on disk, release the interpreter lock while running."""
-    compiled: Callable[..., Any] = njit(cache=True, nogil=True, error_model="numpy")(function)
-    return compiled
-
-
-@_kernel
+@kernel
 def are_lives(first: IntArray) -> bool:
     """Whether ``first`` starts with row 0 and each row either stays in the life before it or begins its own."""
     ordered = len(first) == 0 or first[0] == 0
@@ -32,7 +25,7 @@ def are_lives(first: IntArray) -> bool:
     return ordered
 
 
-@_kernel
+@kernel
 def lag(values: FloatArray, first: IntArray, bars: int, out: FloatArray) -> None:
     """Value ``bars`` bars earlier in the same life; NaN where the life is younger."""
     out[:bars] = np.nan
@@ -41,7 +34,7 @@ def lag(values: FloatArray, first: IntArray, bars: int, out: FloatArray) -> None
         now[j] = values[j] if starts[j] <= j else np.nan
 
 
-@_kernel
+@kernel
 def change(values: FloatArray, first: IntArray, bars: int, out: FloatArray) -> None:
     """Value less the value ``bars`` bars earlier in the same life."""
     out[:bars] = np.nan
@@ -50,7 +43,7 @@ def change(values: FloatArray, first: IntArray, bars: int, out: FloatArray) -> N
         now[j] = items[j] - values[j] if starts[j] <= j else np.nan
 
 
-@_kernel
+@kernel
 def relative_change(values: FloatArray, first: IntArray, bars: int, out: FloatArray) -> None:
     """Percentage of the value ``bars`` bars earlier that was added since; NaN from zero."""
     out[:bars] = np.nan
@@ -61,7 +54,7 @@ def relative_change(values: FloatArray, first: IntArray, bars: int, out: FloatAr
         now[j] = added if (starts[j] <= j) & (before != 0.0) else np.nan
 
 
-@_kernel
+@kernel
 def true_range(
     high: FloatArray, low: FloatArray, close: FloatArray, first: IntArray, whole: bool, out: FloatArray
 ) -> None:

@@ -35,12 +35,14 @@ class Panel:
     def once(self, compute: Callable[..., Computed], *arguments: object) -> Computed:
         """``compute(*arguments)`` of this panel's columns, by the first function that asks; never to be written to.
 
-        Columns are told apart by identity: arguments are the panel's own arrays, what ``once`` returned, and numbers.
+        Columns are told apart by identity: arguments are the panel itself or its own arrays, what ``once`` returned,
+        and numbers.
         """
-        key = (compute, *(id(a) if isinstance(a, np.ndarray) else a for a in arguments))
+        key = (compute, *(a if isinstance(a, int | float) else id(a) for a in arguments))
         if key not in self._known:
-            # The arguments are kept too: an identity means something only while its array lives.
-            self._known[key] = compute(*arguments), arguments
+            # Arrays are kept too: an identity means something only while its array lives. The panel is not: in a cycle
+            # with itself it would hold its memory until the collector runs.
+            self._known[key] = compute(*arguments), [a for a in arguments if isinstance(a, np.ndarray)]
         return cast(Computed, self._known[key][0])
 
 
@@ -61,13 +63,13 @@ class Segments:
 
 
 def segments(series: BarSeries, rows: IntArray, block_days: int) -> Segments:
-    """The panel of whole recursions that end at ``rows``."""
+    """The panel of whole recursions that end at ``rows``, which rise."""
     start = series.anchor_of(rows, block_days)
-    begin, group = np.unique(start, return_inverse=True)
-    end = np.zeros(len(begin), dtype=np.int64)
-    np.maximum.at(end, group, rows)
+    changes = np.flatnonzero(start[1:] != start[:-1])
+    begin, end = start[np.append(0, changes + 1)], rows[np.append(changes, len(rows) - 1)]
+    group = np.repeat(np.arange(len(begin)), np.diff(changes, prepend=-1, append=len(rows) - 1))
     lengths = end - begin + 1
     offset = np.cumsum(lengths) - lengths
     source = np.repeat(begin - offset, lengths) + np.arange(lengths.sum())
-    columns = (getattr(series, name)[source] for name in ("open", "high", "low", "close", "volume", "quote_value"))
+    columns = (getattr(series, name).take(source) for name in ("open", "high", "low", "close", "volume", "quote_value"))
     return Segments(Panel(np.repeat(offset, lengths), *columns), offset[group] + rows - start)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from quant_assets.features.compiled import kernel
 from quant_assets.features.complexity import SMALLEST_SEGMENT
-from quant_assets.features.lanes import LANES, kernel, longest, run_of
+from quant_assets.features.lanes import LANES, longest, run_of
 from quant_assets.features.movement import FLAT
 
 if TYPE_CHECKING:

@@ -13,12 +13,10 @@ from quant_assets.errors import UsageError
 from quant_assets.features.across_symbols import with_cross_sections
 from quant_assets.features.causal import PanelFunction, segments
 from quant_assets.features.registry import Feature
-from quant_assets.features.series import BarSeries, FloatArray, IntArray
+from quant_assets.features.series import THREADS, BarSeries, FloatArray, IntArray, stable_order
 from quant_assets.features.windowed import WindowFunction
 
 Columns = dict[str, FloatArray]
-# The kernels release the interpreter lock; each part is computed by one thread alone, so the bits do not depend on it.
-THREADS = 2
 # Bars of whole symbols computed at a time: few enough for their arrays to stay in a processor's own cache.
 _BARS_AT_ONCE = 25_000
 
@@ -44,6 +42,7 @@ def compute_features(series: BarSeries, rows: IntArray, features: Sequence[Featu
         return with_cross_sections(series, rows, features, compute_features)
     columns = dict(zip((f.id for f in features), np.empty((len(features), len(rows))), strict=True))
     groups = _groups(features)
+    # Each part is computed by one thread alone, so the bits do not depend on the number of threads.
     with ThreadPoolExecutor(max_workers=THREADS) as pool:
         list(pool.map(lambda part: _Part(*part).fill(groups, columns), _parts(series, rows)))
     return columns
@@ -70,7 +69,7 @@ def _parts(series: BarSeries, rows: IntArray) -> list[tuple[BarSeries, IntArray,
     number = (ends - 1) // _BARS_AT_ONCE
     bounds = np.append(0, ends[np.flatnonzero(np.diff(number, append=number[-1] + 1))])
     part = np.searchsorted(bounds, rows, side="right") - 1
-    order = np.argsort(part, kind="stable")
+    order = stable_order(part)
     cuts = np.searchsorted(part[order], np.arange(len(bounds)))
     parts = []
     for k, (low, high) in enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)):
@@ -84,12 +83,13 @@ class _Part:
     """Some symbols of a series, and the rows of theirs that are asked for, in any order."""
 
     def __init__(self, series: BarSeries, rows: IntArray, places: IntArray) -> None:
-        order = np.argsort(rows, kind="stable")
+        order = stable_order(rows)
         # In the order of the series one window follows the last: kernels take runs of them together.
         self.series, self.rows, self.places = series, rows[order], places
         self.rank = np.empty(len(rows), dtype=np.int64)
         self.rank[order] = np.arange(len(rows))
-        self.slots: dict[tuple[object, ...], IntArray] = {}
+        self.slots: dict[tuple[int, int], IntArray] = {}
+        self.windows: dict[tuple[int, int, int], tuple[IntArray, IntArray, IntArray]] = {}
 
     def fill(self, groups: Sequence[Sequence[Feature]], columns: Columns) -> None:
         """Write the part's values into ``columns``."""
@@ -103,12 +103,18 @@ class _Part:
     def _windowed(self, group: Sequence[Feature], start: IntArray, columns: Columns) -> None:
         """A window function at the windows ``start .. rows``, NaN inside the warm-up."""
         feature = group[0]
-        warm = self.rows - start + 1 >= feature.min_bars
-        slot = self._slots(feature, warm, np.cumsum(warm) - 1)
-        function = cast(WindowFunction, feature.function)
-        outputs = function(self.series, start[warm], self.rows[warm], feature.parameters)
+        begin, end, slot = self._warm_windows(feature, start)
+        outputs = cast(WindowFunction, feature.function)(self.series, begin, end, feature.parameters)
         for one in group:
             self._deliver(outputs[one.output], slot, columns[one.id])
+
+    def _warm_windows(self, feature: Feature, start: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+        """First and last bar of the windows that are long enough, and where each row asked for stands among them."""
+        key = feature.window, feature.span_days, feature.min_bars
+        if key not in self.windows:
+            warm = self.rows - start + 1 >= feature.min_bars
+            self.windows[key] = start[warm], self.rows[warm], self._slots(warm, np.cumsum(warm) - 1)
+        return self.windows[key]
 
     def _recursive(
         self, groups: Sequence[Sequence[Feature]], starts: dict[tuple[bool, int, int], IntArray], columns: Columns
@@ -118,15 +124,15 @@ class _Part:
         for group in groups:
             outputs = cast(PanelFunction, group[0].function)(part.panel, group[0].parameters)
             for one in group:
-                warm = self.rows - starts[one.shape] + 1 >= one.min_bars
-                self._deliver(outputs[one.output], self._slots(one, warm, part.place), columns[one.id])
+                key = one.span_days, one.min_bars
+                if key not in self.slots:
+                    warm = self.rows - starts[one.shape] + 1 >= one.min_bars
+                    self.slots[key] = self._slots(warm, part.place)
+                self._deliver(outputs[one.output], self.slots[key], columns[one.id])
 
-    def _slots(self, feature: Feature, warm: NDArray[np.bool_], place: IntArray) -> IntArray:
+    def _slots(self, warm: NDArray[np.bool_], place: IntArray) -> IntArray:
         """Where a row's value stands in a function's output, -1 inside the warm-up; in the order of the rows asked."""
-        key = feature.memory, feature.span_days, feature.min_bars, *(() if feature.memory else (feature.window,))
-        if key not in self.slots:
-            self.slots[key] = np.where(warm, place, -1)[self.rank]
-        return self.slots[key]
+        return np.where(warm, place, -1).take(self.rank)
 
     def _deliver(self, values: FloatArray, slot: IntArray, column: FloatArray) -> None:
         from quant_assets.features.lanes import deliver

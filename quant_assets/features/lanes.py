@@ -1,4 +1,4 @@
-"""Neighbouring windows side by side: how the window kernels are compiled and how they go through windows in step.
+"""Neighbouring windows side by side: how the window kernels go through windows in step.
 
 Windows that follow each other by one bar form a run and are computed in lanes: step j adds bar j of every window of the
 run to that window's own total. Each total still takes its own bars, oldest first, by the same operations as if it were
@@ -9,22 +9,14 @@ Belongs here: what all window kernels share. Does not belong here: any formula.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from numba import njit
+from quant_assets.features.compiled import kernel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from quant_assets.features.series import FloatArray, IntArray
 
 LANES = 128  # the totals of a run of this many windows stay in the processor's first cache
-
-
-def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile on first call, keep the code on disk, run without the interpreter lock; x / 0 is inf or NaN, no error."""
-    compiled: Callable[..., Any] = njit(cache=True, nogil=True, error_model="numpy")(function)
-    return compiled
 
 
 @kernel

@@ -12,7 +12,7 @@ from quant_assets.features.catalogue import selected_features
 from quant_assets.features.config import FeaturesConfig
 from quant_assets.features.engine import Compute, compute_features
 from quant_assets.features.registry import Feature
-from quant_assets.features.series import BarSeries, FloatArray, IntArray, build_series, day_numbers
+from quant_assets.features.series import BarSeries, FloatArray, IntArray, build_series, day_numbers, stable_order
 
 Days = pd.DatetimeIndex | list[pd.Timestamp]
 
@@ -68,10 +68,11 @@ def _block(columns: Sequence[FloatArray]) -> FloatArray:
 def _rows_by_day(series: BarSeries, days: IntArray) -> IntArray:
     """Rows on ``days`` ordered by day, then symbol; UsageError when a day has no bar at all."""
     rows = series.rows_on(days)
-    absent = np.setdiff1d(days, series.day[rows])
+    day = series.day[rows]
+    absent = np.unique(days[~np.isin(days, day)])
     if len(absent):
         first = np.datetime64(int(absent[0]), "D")
         raise UsageError(
             f"features_matrix: no bar on {first} ({len(absent)} such days); materialize ohlcv for it first"
         )
-    return rows[np.argsort(series.day[rows], kind="stable")]
+    return rows[stable_order(day)]

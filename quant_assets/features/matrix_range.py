@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,11 +15,12 @@ from numpy.typing import NDArray
 from quant_assets.contracts.verdict import MAX_OFFENDERS
 from quant_assets.features.config import FeaturesConfig
 from quant_assets.features.registry import Feature
-from quant_assets.features.series import BarSeries, FloatArray, IntArray, day_numbers
+from quant_assets.features.series import THREADS, BarSeries, FloatArray, IntArray, day_numbers
 
 BoolArray = NDArray[np.bool_]
 BOUND_SLACK = 1e-9
 """Rounding allowed at a bound, relative."""
+_LARGEST = float(np.finfo(np.float64).max)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +66,10 @@ class MatrixRange:
         for k, feature in enumerate(self.features):
             below, above = (BOUND_SLACK * max(abs(b), 1.0) for b in (feature.lower, feature.upper))
             values = self.values[:, k]
-            outside[:, k] = (values < feature.lower - below) | (values > feature.upper + above) | np.isinf(values)
+            # No infinite value lies between two finite bounds.
+            inside = values >= max(feature.lower - below, -_LARGEST)
+            inside &= values <= min(feature.upper + above, _LARGEST)
+            np.greater(self.known[:, k], inside, out=outside[:, k])
         return outside
 
     @cached_property
@@ -72,8 +77,9 @@ class MatrixRange:
         """Where the bars hold at least the feature's declared warm-up."""
         inside = slice(None) if (self.rows >= 0).all() else np.flatnonzero(self.rows >= 0)
         warm = np.zeros(self.values.shape, dtype=np.bool_, order="F")
+        held = {shape: self.located - first + 1 for shape, first in self.first_read.items()}
         for k, feature in enumerate(self.features):
-            warm[inside, k] = self.located - self.first_read[feature.shape] + 1 >= feature.min_bars
+            warm[inside, k] = held[feature.shape] >= feature.min_bars
         return warm
 
     @cached_property
@@ -85,7 +91,11 @@ class MatrixRange:
     def first_read(self) -> dict[tuple[bool, int, int], IntArray]:
         """First bar that features of each shape can read at each of ``located``."""
         shapes = {f.shape: f for f in self.features}
-        return {shape: f.start_of(self.series, self.located) for shape, f in shapes.items()}
+        with ThreadPoolExecutor(max_workers=THREADS) as pool:
+            return dict(zip(shapes, pool.map(self._start_of, shapes.values()), strict=True))
+
+    def _start_of(self, feature: Feature) -> IntArray:
+        return feature.start_of(self.series, self.located)
 
     @cached_property
     def defined(self) -> BoolArray:
@@ -95,7 +105,8 @@ class MatrixRange:
     @cached_property
     def counts(self) -> Counts:
         """What each day holds of each feature."""
-        return Counts(*(self._by_day(m) for m in (self.known, self.outside, self.warm, self.defined)))
+        with ThreadPoolExecutor(max_workers=THREADS) as pool:
+            return Counts(*pool.map(self._by_day, (self.known, self.outside, self.warm, self.defined)))
 
     def _by_day(self, mask: BoolArray) -> IntArray:
         """Marked rows of each day and feature; a column at a time, as the columns lie in memory."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from quant_assets.features.lanes import kernel, longest
+from quant_assets.features.compiled import kernel
+from quant_assets.features.lanes import longest
 
 if TYPE_CHECKING:
     from quant_assets.features.series import FloatArray, IntArray

@@ -7,27 +7,20 @@ here: windows (``window_kernels``), names of indicators, configuration.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
+
+from quant_assets.features.compiled import kernel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from quant_assets.features.series import FloatArray, IntArray
 
 # Two price moves closer than this share of the price are equal: rounding must not decide a directional movement.
 EQUAL_MOVES = 1e-12
 
 
-def _kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile on first call, keep the machine code on disk, release the interpreter lock while running."""
-    compiled: Callable[..., Any] = njit(cache=True, nogil=True, error_model="numpy")(function)
-    return compiled
-
-
-@_kernel
+@kernel
 def exponential(values: FloatArray, first: IntArray, length: int, alpha: float, out: FloatArray) -> None:
     """Recursive average with weight ``alpha``, seeded with the mean of its first ``length`` known values."""
     known, state = 0, 0.0
@@ -48,7 +41,7 @@ def exponential(values: FloatArray, first: IntArray, length: int, alpha: float, 
             out[i] = state if known == length else np.nan
 
 
-@_kernel
+@kernel
 def average_range(
     high: FloatArray, low: FloatArray, close: FloatArray, first: IntArray, length: int, out: FloatArray
 ) -> None:
@@ -76,7 +69,7 @@ def average_range(
             out[i] = state if known == length else np.nan
 
 
-@_kernel
+@kernel
 def convergence(
     values: FloatArray,
     first: IntArray,
@@ -126,7 +119,7 @@ def convergence(
             gap_to_trigger[i] = gap - state
 
 
-@_kernel
+@kernel
 def relative_strength(values: FloatArray, first: IntArray, length: int, out: FloatArray) -> None:
     """100 - 100 / (1 + mean gain / mean loss) with Wilder's averages; 100 without losses, NaN without any move."""
     share = 1.0 / length
@@ -157,7 +150,7 @@ def relative_strength(values: FloatArray, first: IntArray, length: int, out: Flo
                 out[i] = 100.0
 
 
-@_kernel
+@kernel
 def directional(
     high: FloatArray,
     low: FloatArray,
@@ -214,7 +207,7 @@ def directional(
             adx[i] = 100.0 * strength
 
 
-@_kernel
+@kernel
 def supertrend(
     high: FloatArray,
     low: FloatArray,
@@ -247,7 +240,7 @@ def supertrend(
         line[i], direction[i] = trend, 1.0 if down else -1.0
 
 
-@_kernel
+@kernel
 def parabolic_stop(
     high: FloatArray,
     low: FloatArray,
@@ -292,7 +285,7 @@ def parabolic_stop(
         out[i] = stop
 
 
-@_kernel
+@kernel
 def volume_indices(
     close: FloatArray, volume: FloatArray, first: IntArray, balance: FloatArray, negative: FloatArray
 ) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from quant_assets.features.lanes import kernel
+from quant_assets.features.compiled import kernel
 
 if TYPE_CHECKING:
     from quant_assets.features.series import FloatArray, IntArray

@@ -6,14 +6,13 @@ belong here: sums, extremes and spreads (``window_kernels``), recursions, names 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
+
+from quant_assets.features.compiled import kernel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from quant_assets.features.series import FloatArray, IntArray
 
 ROWS = 1024  # rows computed together, so that they stay in the processor's nearest cache
@@ -21,26 +20,20 @@ ROWS = 1024  # rows computed together, so that they stay in the processor's near
 FLAT = 1e-14
 
 
-def _kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile on first call, keep the machine code on disk, release the interpreter lock while running."""
-    compiled: Callable[..., Any] = njit(cache=True, nogil=True, error_model="numpy")(function)
-    return compiled
-
-
-@_kernel
+@kernel
 def _weigh(items: FloatArray, weight: float, into: FloatArray) -> None:
     for j in range(len(into)):
         into[j] += weight * items[j]
 
 
-@_kernel
+@kernel
 def _forget_young(first: IntArray, row: int, length: int, out: FloatArray) -> None:
     """NaN for the rows from ``row`` on whose life does not hold ``length`` bars."""
     for j in range(len(out)):
         out[j] = out[j] if row + j - first[j] >= length - 1 else np.nan
 
 
-@_kernel
+@kernel
 def window_filter(values: FloatArray, first: IntArray, weights: FloatArray, out: FloatArray) -> None:
     """Sum of weight * value over the last bars of each row; ``weights[0]`` weighs the newest."""
     total, length = len(values), len(weights)
@@ -54,7 +47,7 @@ def window_filter(values: FloatArray, first: IntArray, weights: FloatArray, out:
         _forget_young(first[low:high], low, length, part)
 
 
-@_kernel
+@kernel
 def ages_of_extremes(values: FloatArray, first: IntArray, length: int, oldest: FloatArray, lowest: FloatArray) -> None:
     """Bars since the greatest and since the least of the last ``length`` values (the oldest of equals)."""
     for i in range(len(values)):
@@ -74,7 +67,7 @@ def ages_of_extremes(values: FloatArray, first: IntArray, length: int, oldest: F
             oldest[i], lowest[i] = top_age, bottom_age
 
 
-@_kernel
+@kernel
 def window_correlation(left: FloatArray, right: FloatArray, first: IntArray, length: int, out: FloatArray) -> None:
     """Pearson correlation of the last ``length`` pairs of each row; NaN where either side does not move."""
     for i in range(len(left)):

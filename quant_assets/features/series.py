@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +19,8 @@ PRICES = ("open", "high", "low", "close")
 COLUMNS = ("symbol", "date", *PRICES, "volume", "quote_volume", "life_start", "adj_factor")
 # Room for days of about 11,000 years on either side of 1970 in the combined key of symbol and day.
 _DAY_SPAN = 1 << 23
+# What copies or computes columns gives the interpreter lock back meanwhile.
+THREADS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +63,10 @@ class BarSeries:
     @cached_property
     def returns(self) -> FloatArray:
         """Simple close-to-close return from the symbol's previous bar of the same life; NaN on a life's first bar."""
-        out = np.full(len(self), np.nan)
-        out[1:] = self.close[1:] / self.close[:-1] - 1.0
-        out[np.unique(self.first)] = np.nan
+        out = np.empty(len(self))
+        np.divide(self.close[1:], self.close[:-1], out=out[1:])
+        out[1:] -= 1.0
+        out[self.first == np.arange(len(self))] = np.nan
         return out
 
     @cached_property
@@ -111,18 +115,34 @@ class BarSeries:
 
         Blocks of ``block_days`` calendar days are counted from 1970-01-01; a life that began later starts with itself.
         """
-        oldest = (self.day[rows] // block_days - 1) * block_days
-        return np.maximum(self.first[rows], np.searchsorted(self.key, self.code[rows] * _DAY_SPAN + oldest))
+        oldest = self.code[rows] * _DAY_SPAN + (self.day[rows] // block_days - 1) * block_days
+        # Neighbouring rows mostly look for the same bar: each run of them looks once.
+        runs = np.flatnonzero(np.append(True, oldest[1:] != oldest[:-1])[: len(oldest)])
+        found = np.searchsorted(self.key, oldest[runs])
+        return np.maximum(self.first[rows], np.repeat(found, np.diff(runs, append=len(rows))))
 
 
 def day_numbers(dates: pd.Series | pd.DatetimeIndex | list[pd.Timestamp]) -> IntArray:
     """Days since 1970-01-01 of timezone-naive midnights; a time of day or a timezone is a UsageError."""
     index = pd.DatetimeIndex(dates)
-    if index.tz is not None or index.hasnans or not (index == index.normalize()).all():
+    ticks = index.asi8
+    a_day = np.timedelta64(1, "D") // np.timedelta64(1, index.unit)
+    days = ticks // a_day
+    # No whole number of days is the number that stands for a missing date.
+    if index.tz is not None or (days * a_day != ticks).any():
         raise UsageError(
             "dates must be timezone-naive UTC midnights without gaps (NaT); normalise them before computing features"
         )
-    return index.to_numpy().astype("datetime64[D]").astype(np.int64)
+    return days
+
+
+def stable_order(numbers: IntArray) -> IntArray:
+    """Order that sorts whole numbers, equal ones as they stand; in linear time where they span less than 16 bits."""
+    if not len(numbers):
+        return np.empty(0, dtype=np.int64)
+    least = numbers.min()
+    narrow = numbers.max() - least < 1 << 16
+    return np.argsort((numbers - least).astype(np.uint16) if narrow else numbers, kind="stable").astype(np.int64)
 
 
 def build_series(bars: pd.DataFrame) -> BarSeries:
@@ -135,35 +155,35 @@ def build_series(bars: pd.DataFrame) -> BarSeries:
         raise UsageError(f"bars lack the columns {missing}; pass rows of the ohlcv table with all of {list(COLUMNS)}")
     if bars.empty:
         raise EmptyResult("no bars: the features have nothing to read; materialize ohlcv for the look-back first")
-    code, symbols = pd.factorize(bars["symbol"].array, sort=True)
-    day = day_numbers(bars["date"])
-    order = _sorted_order(code.astype(np.int64) * _DAY_SPAN + day)
-    frame = bars if order is None else bars.take(order)
-    if order is not None:
-        code, day = code[order], day[order]
+    found, symbols = pd.factorize(bars["symbol"].array, sort=True)
+    code, day = found.astype(np.int64), day_numbers(bars["date"])
+    order = _sorted_order(code, day)
+
+    def sorted_column(name: str) -> FloatArray:
+        values = bars[name].to_numpy(np.float64)
+        return values.copy() if order is None else values.take(order)
+
     names = tuple(str(s) for s in symbols)
-    code64 = code.astype(np.int64)
-    life = day_numbers(frame["life_start"])
-    factor = frame["adj_factor"].to_numpy(np.float64)
-    opened, high, low, close = (frame[c].to_numpy(np.float64) * factor for c in PRICES)
-    return BarSeries(
-        names,
-        code64,
-        day,
-        _first_rows(names, code64, day, life),
-        open=opened,
-        high=high,
-        low=low,
-        close=close,
-        volume=frame["volume"].to_numpy(np.float64) / factor,
-        quote_value=frame["quote_volume"].to_numpy(np.float64).copy(),
-        life_start=life,
-    )
+    life = day_numbers(bars["life_start"])
+    if order is not None:
+        code, day, life = code.take(order), day.take(order), life.take(order)
+    with ThreadPoolExecutor(max_workers=THREADS) as pool:
+        found_columns = pool.map(sorted_column, (*PRICES, "volume", "quote_volume", "adj_factor"))
+        opened, high, low, close, volume, value, factor = found_columns
+    for prices in (opened, high, low, close):
+        prices *= factor
+    volume /= factor
+    first = _first_rows(names, code, day, life)
+    return BarSeries(names, code, day, first, opened, high, low, close, volume, value, life)
 
 
-def _sorted_order(key: IntArray) -> IntArray | None:
-    """Order that sorts ``key``, or None when it is sorted already (the usual case for one symbol-major table)."""
-    return None if (np.diff(key) > 0).all() else np.argsort(key, kind="stable").astype(np.int64)
+def _sorted_order(code: IntArray, day: IntArray) -> IntArray | None:
+    """Order by symbol and day, or None when they stand in it already (the usual case for one symbol-major table)."""
+    key = code * _DAY_SPAN + day
+    if (key[1:] > key[:-1]).all():
+        return None
+    # Stored bars come day by day: then the symbols alone decide.
+    return stable_order(code if (day[1:] >= day[:-1]).all() else key)
 
 
 def _first_rows(symbols: tuple[str, ...], code: IntArray, day: IntArray, life: IntArray) -> IntArray:

@@ -5,14 +5,13 @@ Belongs here: arithmetic on arrays. Does not belong here: what a vote means (``r
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
+
+from quant_assets.features.compiled import kernel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy.typing as npt
 
     from quant_assets.features.series import FloatArray
@@ -20,13 +19,7 @@ if TYPE_CHECKING:
     BoolArray = npt.NDArray[np.bool_]
 
 
-def _kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile on first call, keep the machine code on disk, release the interpreter lock while running."""
-    compiled: Callable[..., Any] = njit(cache=True, nogil=True, error_model="numpy")(function)
-    return compiled
-
-
-@_kernel
+@kernel
 def side_of_line(price: FloatArray, line: FloatArray, tie: float, out: FloatArray) -> None:
     """+1 above the line, -1 below, 0 within ``tie`` of the price, NaN where either is unknown."""
     for i in range(len(out)):
@@ -35,7 +28,7 @@ def side_of_line(price: FloatArray, line: FloatArray, tie: float, out: FloatArra
         out[i] = side if gap == gap else np.nan
 
 
-@_kernel
+@kernel
 def tally(votes: FloatArray, total: FloatArray, known: FloatArray) -> None:
     """Add the votes that exist to ``total`` and their number to ``known``."""
     for i in range(len(votes)):
@@ -44,7 +37,7 @@ def tally(votes: FloatArray, total: FloatArray, known: FloatArray) -> None:
         known[i] += 1.0 if exists else 0.0
 
 
-@_kernel
+@kernel
 def cast_votes(buy: BoolArray, sell: BoolArray, known: BoolArray, out: FloatArray) -> None:
     """+1 where ``buy``, -1 where ``sell``, else 0; NaN where not ``known``."""
     for i in range(len(out)):

@@ -11,14 +11,13 @@ Belongs here: arithmetic on arrays. Does not belong here: filters (``scan_kernel
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
+
+from quant_assets.features.compiled import kernel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from quant_assets.features.series import FloatArray, IntArray
 
 ROWS = 1024  # rows computed together: the work space of one block stays in the processor's nearest cache
@@ -26,37 +25,31 @@ ROWS = 1024  # rows computed together: the work space of one block stays in the 
 FLAT = 1e-14
 
 
-def _kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile on first call, keep the machine code on disk, release the interpreter lock while running."""
-    compiled: Callable[..., Any] = njit(cache=True, nogil=True, error_model="numpy")(function)
-    return compiled
-
-
-@_kernel
+@kernel
 def _copy(items: FloatArray, into: FloatArray) -> None:
     for j in range(len(into)):
         into[j] = items[j]
 
 
-@_kernel
+@kernel
 def _negate(items: FloatArray, into: FloatArray) -> None:
     for j in range(len(into)):
         into[j] = -items[j]
 
 
-@_kernel
+@kernel
 def _add(left: FloatArray, right: FloatArray, out: FloatArray) -> None:
     for j in range(len(out)):
         out[j] = left[j] + right[j]
 
 
-@_kernel
+@kernel
 def _increase(into: FloatArray, items: FloatArray) -> None:
     for j in range(len(into)):
         into[j] += items[j]
 
 
-@_kernel
+@kernel
 def _keep_greater(left: FloatArray, right: FloatArray, out: FloatArray) -> None:
     """Greater of two, NaN where either is NaN."""
     for j in range(len(out)):
@@ -64,7 +57,7 @@ def _keep_greater(left: FloatArray, right: FloatArray, out: FloatArray) -> None:
         out[j] = a if (a > b) | (a != a) else b
 
 
-@_kernel
+@kernel
 def _sum(values: FloatArray, length: int, now: FloatArray, then: FloatArray, out: FloatArray) -> None:
     """Sum of the ``length`` items up to each item; items before the ``length``-th are incomplete."""
     n = len(values)
@@ -85,7 +78,7 @@ def _sum(values: FloatArray, length: int, now: FloatArray, then: FloatArray, out
         width *= 2
 
 
-@_kernel
+@kernel
 def _greatest(values: FloatArray, length: int, now: FloatArray, then: FloatArray, out: FloatArray) -> None:
     """Greatest of the ``length`` items up to each item; items before the ``length``-th are incomplete."""
     n = len(values)
@@ -101,14 +94,14 @@ def _greatest(values: FloatArray, length: int, now: FloatArray, then: FloatArray
     _keep_greater(now[rest:n], now, out[rest:])
 
 
-@_kernel
+@kernel
 def _finish(items: FloatArray, first: IntArray, row: int, length: int, divisor: float, out: FloatArray) -> None:
     """Divided items of the rows from ``row`` on whose life holds ``length`` bars; NaN of the others."""
     for j in range(len(out)):
         out[j] = items[j] / divisor if row + j - first[j] >= length - 1 else np.nan
 
 
-@_kernel
+@kernel
 def window_mean(values: FloatArray, first: IntArray, length: int, out: FloatArray) -> None:
     """Mean of the last ``length`` values of each row."""
     total = len(values)
@@ -121,7 +114,7 @@ def window_mean(values: FloatArray, first: IntArray, length: int, out: FloatArra
         _finish(sums[low - base :], first[low:high], low, length, float(length), out[low:high])
 
 
-@_kernel
+@kernel
 def window_extremes(
     high: FloatArray, low: FloatArray, first: IntArray, length: int, top: FloatArray, bottom: FloatArray
 ) -> None:
@@ -140,7 +133,7 @@ def window_extremes(
         _finish(extreme[start - base :], first[start:end], start, length, -1.0, bottom[start:end])
 
 
-@_kernel
+@kernel
 def _merge_spread(
     sums: FloatArray, old: FloatArray, squares: FloatArray, older: FloatArray, ratio: float, share: float
 ) -> None:
@@ -154,7 +147,7 @@ def _merge_spread(
         sums[j] += old[j]
 
 
-@_kernel
+@kernel
 def _double(now: FloatArray, then: FloatArray, out: FloatArray, share: float, squares: FloatArray) -> None:
     """Sum of two neighbouring windows, and what their different means add to the squares about the common mean."""
     for j in range(len(out)):
@@ -163,13 +156,13 @@ def _double(now: FloatArray, then: FloatArray, out: FloatArray, share: float, sq
         squares[j] = gap * gap * share
 
 
-@_kernel
+@kernel
 def _increase_by_two(into: FloatArray, one: FloatArray, two: FloatArray) -> None:
     for j in range(len(into)):
         into[j] += one[j] + two[j]
 
 
-@_kernel
+@kernel
 def _spread(values: FloatArray, length: int, work: FloatArray, sums: FloatArray, squares: FloatArray) -> None:
     """Sum, and sum of squares about the mean, of the ``length`` items up to each item."""
     n = len(values)
@@ -196,7 +189,7 @@ def _spread(values: FloatArray, length: int, work: FloatArray, sums: FloatArray,
         width *= 2
 
 
-@_kernel
+@kernel
 def _root(means: FloatArray, squares: FloatArray, degrees: int, out: FloatArray) -> None:
     """Standard deviation from squares about the mean; zero where it is nothing but the rounding of equal values."""
     for j in range(len(out)):
@@ -204,7 +197,7 @@ def _root(means: FloatArray, squares: FloatArray, degrees: int, out: FloatArray)
         out[j] = 0.0 if (spread <= FLAT * abs(means[j])) & (means[j] == means[j]) else spread + 0.0 * means[j]
 
 
-@_kernel
+@kernel
 def _deviate_block(
     values: FloatArray,
     first: IntArray,
@@ -223,7 +216,7 @@ def _deviate_block(
     _root(mean, squares[low - base :], degrees, deviation)
 
 
-@_kernel
+@kernel
 def window_deviation(
     values: FloatArray, first: IntArray, length: int, ddof: int, mean: FloatArray, deviation: FloatArray
 ) -> None:
@@ -234,14 +227,14 @@ def window_deviation(
         _deviate_block(values, first, low, length, length - ddof, work, mean[low:high], deviation[low:high])
 
 
-@_kernel
+@kernel
 def _surround(centre: FloatArray, width: FloatArray, multiplier: float, upper: FloatArray, lower: FloatArray) -> None:
     for j in range(len(centre)):
         reach = multiplier * width[j]
         upper[j], lower[j] = centre[j] + reach, centre[j] - reach
 
 
-@_kernel
+@kernel
 def deviation_bands(
     values: FloatArray,
     first: IntArray,
@@ -260,13 +253,13 @@ def deviation_bands(
         _surround(centre, width, multiplier, upper[low:high], lower[low:high])
 
 
-@_kernel
+@kernel
 def _deviate(items: FloatArray, centre: FloatArray, into: FloatArray) -> None:
     for j in range(len(into)):
         into[j] += abs(items[j] - centre[j])
 
 
-@_kernel
+@kernel
 def _place_by_deviation(items: FloatArray, mean: FloatArray, deviation: FloatArray, scale: float) -> None:
     """Distance of items from ``mean`` over the scaled deviation, left in ``mean``; NaN without any deviation."""
     for j in range(len(mean)):
@@ -274,7 +267,7 @@ def _place_by_deviation(items: FloatArray, mean: FloatArray, deviation: FloatArr
         mean[j] = place if deviation[j] * scale > FLAT * abs(mean[j]) else np.nan
 
 
-@_kernel
+@kernel
 def commodity_channel(values: FloatArray, first: IntArray, length: int, scale: float, out: FloatArray) -> None:
     """Distance from the window's mean over ``scale`` mean absolute deviations; NaN where nothing deviates."""
     total = len(values)
@@ -293,7 +286,7 @@ def commodity_channel(values: FloatArray, first: IntArray, length: int, scale: f
         _place_by_deviation(values[low:], mean, spread, scale / length)
 
 
-@_kernel
+@kernel
 def _place_in_range(source: FloatArray, top: FloatArray, least: FloatArray, out: FloatArray) -> None:
     """100 * (source - low) / (top - low), with ``least`` the negative of low; NaN where they are equal."""
     for j in range(len(out)):
@@ -302,7 +295,7 @@ def _place_in_range(source: FloatArray, top: FloatArray, least: FloatArray, out:
         out[j] = place if reach != 0.0 else np.nan
 
 
-@_kernel
+@kernel
 def stochastic(
     source: FloatArray, high: FloatArray, low: FloatArray, first: IntArray, length: int, out: FloatArray
 ) -> None:
@@ -322,14 +315,14 @@ def stochastic(
         _finish(now, first[start:end], start, length, 1.0, out[start:end])
 
 
-@_kernel
+@kernel
 def _increase_by_share(part: FloatArray, whole: FloatArray, weight: float, into: FloatArray) -> None:
     for j in range(len(into)):
         share = weight * part[j] / whole[j]
         into[j] += share if whole[j] > 0.0 else np.nan
 
 
-@_kernel
+@kernel
 def add_share(
     part: FloatArray, whole: FloatArray, first: IntArray, length: int, weight: float, out: FloatArray
 ) -> None:
@@ -347,7 +340,7 @@ def add_share(
         _increase_by_share(parts[skip:], now, weight, out[low:high])
 
 
-@_kernel
+@kernel
 def _press(
     high: FloatArray, low: FloatArray, close: FloatArray, before: FloatArray, pressure: FloatArray, reach: FloatArray
 ) -> None:
@@ -359,7 +352,7 @@ def _press(
         reach[j] = top - bottom
 
 
-@_kernel
+@kernel
 def _extend(sums: FloatArray, length: int, wanted: int, out: FloatArray) -> None:
     """Sums of ``wanted`` items, a multiple of ``length``, from sums of ``length`` items."""
     _copy(sums, out)
@@ -367,7 +360,7 @@ def _extend(sums: FloatArray, length: int, wanted: int, out: FloatArray) -> None
         _increase(out[done:], sums)
 
 
-@_kernel
+@kernel
 def ultimate(
     high: FloatArray, low: FloatArray, close: FloatArray, first: IntArray, lengths: IntArray, out: FloatArray
 ) -> None:

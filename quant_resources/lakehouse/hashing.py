@@ -70,9 +70,8 @@ def digest_of(parts: list[str]) -> str:
 def _encoded(values: pd.Series, column: Column) -> np.ndarray | list[str | None]:
     """Column in a canonical form: one NaN, no negative zero, integers for time."""
     if column.type == "float64":
-        numbers = values.to_numpy(dtype=np.float64, copy=True)
+        numbers: np.ndarray = values.to_numpy(dtype=np.float64) + 0.0
         numbers[np.isnan(numbers)] = np.nan
-        numbers += 0.0
         return numbers
     if column.type == "string":
         return [None if v is None or v != v else str(v) for v in values.tolist()]

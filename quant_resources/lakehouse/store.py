@@ -115,8 +115,7 @@ class Lakehouse:
 
     @_retry_on_conflict
     def _commit(self, spec: TableSpec, data: pa.Table, predicate: str | None) -> int:
-        self._create_if_missing(spec)
-        table = DeltaTable(self.uri(spec.name), storage_options=self.storage_options or None)
+        table = self.open(spec.name) or self._create(spec)
         options: dict[str, Any] = {
             "commit_properties": CommitProperties(max_commit_retries=0),
             "writer_properties": _writer_properties(spec),
@@ -130,11 +129,10 @@ class Lakehouse:
         # The handle is left at the version that this very commit made, so another writer's commit is never claimed.
         return int(table.version())
 
-    def _create_if_missing(self, spec: TableSpec) -> None:
-        if self.open(spec.name) is not None:
-            return
+    def _create(self, spec: TableSpec) -> DeltaTable:
+        """A new, empty table; the one that another process made in the meantime, where it did."""
         try:
-            DeltaTable.create(
+            return DeltaTable.create(
                 self.uri(spec.name),
                 spec.arrow_schema,
                 mode="error",
@@ -146,8 +144,10 @@ class Lakehouse:
             )
         except DeltaError:
             # Another process may have created it between the look and the call; anything else is a real fault.
-            if self.open(spec.name) is None:
+            found = self.open(spec.name)
+            if found is None:
                 raise
+            return found
 
     def tables(self) -> list[str]:
         """Names of the tables that exist, sorted."""

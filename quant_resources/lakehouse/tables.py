@@ -88,7 +88,11 @@ class TableSpec:
         extra = [str(n) for n in frame.columns if n not in self.column_names]
         if missing or extra:
             raise ValueError(f"table {self.name}: missing columns {missing}, unexpected columns {extra}")
-        return frame[self.column_names].sort_values(self.sort_columns, kind="stable", ignore_index=True)
+        ordered = frame if list(frame.columns) == self.column_names else frame[self.column_names]
+        # A frame that stands in canonical order already is not copied: the largest ones are built in it.
+        if _stands_in_order(ordered, self.sort_columns):
+            return ordered.reset_index(drop=True)
+        return ordered.sort_values(self.sort_columns, kind="stable", ignore_index=True)
 
     def to_arrow(self, canonical: pd.DataFrame) -> pa.Table:
         """Arrow table of a canonical frame with the physical month added; raises on values of a wrong type."""
@@ -116,6 +120,14 @@ class TableSpec:
         if not _ascends(table, order):
             frame = frame.sort_values(order, kind="stable", ignore_index=True)
         return frame[columns]
+
+
+def _stands_in_order(frame: pd.DataFrame, names: list[str]) -> bool:
+    """Whether the rows of a frame ascend by these columns; False for what Arrow cannot compare."""
+    try:
+        return _ascends(pa.Table.from_pandas(frame[names], preserve_index=False), names)
+    except pa.ArrowException:
+        return False
 
 
 def _ascends(table: pa.Table, names: list[str]) -> bool:

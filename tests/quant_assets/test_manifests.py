@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from dataclasses import replace
 
 import pytest
@@ -60,7 +61,14 @@ def test_the_digest_changes_with_everything_that_determines_a_partition(changes)
 def test_a_slice_knows_its_newest_partition():
     assert _slice("bars", D[1:5]).newest == D[4]
     assert _slice("bars", []).newest == ""
-    assert _slice("bars", D[1:5]).to_record()["count"] == 4
+    assert _slice("bars", D[1:5]).summary["count"] == 4
+
+
+def test_a_slice_is_recorded_as_the_json_of_its_summary_and_its_partitions():
+    for days in ([], D[1:2], D[1:5], ['"', "\\", "\n", "ü"]):
+        item = _slice("bars", days)
+        told = {**item.summary, "partitions": list(item.partitions), "data_versions": list(item.data_versions)}
+        assert item.to_json() == json.dumps(told, separators=(",", ":"))
 
 
 # ---------------------------------------------------------------- states

@@ -19,5 +19,6 @@ def part_of(package: str, module: str) -> ModuleType:
         assert found is not None and found.submodule_search_locations is not None, f"{package} is not installed"
         bare = ModuleType(package)
         bare.__path__ = list(found.submodule_search_locations)
+        bare.__spec__ = found  # without one, nobody could ask any more whether the package is installed
         sys.modules[package] = bare
     return importlib.import_module(f"{package}.{module}")
