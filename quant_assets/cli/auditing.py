@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from quant_assets.cli.session import iso_day, open_lakehouse, print_json, print_table
-from quant_assets.errors import UsageError
+from quant_assets.cli.session import iso_range, open_lakehouse, print_json, print_table
 
 if TYPE_CHECKING:
     from quant_assets.auditing import Audit
@@ -18,9 +17,7 @@ def audit(first: str | None, last: str | None, profile: str | None, as_json: boo
     from quant_assets.auditing import audit as run_audit
     from quant_assets.profiles.load import load_profile
 
-    begin, end = iso_day(first, "--from"), iso_day(last, "--to")
-    if begin is not None and end is not None and begin > end:
-        raise UsageError(f"--from {begin} is after --to {end}; exchange them")
+    begin, end = iso_range(first, last)
     found = run_audit(open_lakehouse(), load_profile(profile), begin, end)
     if as_json:
         print_json(found.to_record())

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from quant_assets.cli.feature_files import feature_ids
-from quant_assets.cli.session import iso_day, open_lakehouse, print_json, print_table
-from quant_assets.errors import EmptyResult, UsageError
+from quant_assets.cli.session import iso_range, open_lakehouse, print_json, print_table
+from quant_assets.errors import EmptyResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,9 +38,7 @@ def certify(
     from quant_assets.profiles.load import load_profile
 
     wanted, chosen = feature_ids(features, more), load_profile(profile)
-    begin, end = iso_day(first, "--from"), iso_day(last, "--to")
-    if begin is not None and end is not None and begin > end:
-        raise UsageError(f"--from {begin} is after --to {end}; exchange them")
+    begin, end = iso_range(first, last)
     declared = _declared(chosen, wanted)
     lakehouse = open_lakehouse()
     days = _days(lakehouse, chosen, begin, end)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from quant_assets.cli.session import iso_day, open_runner, print_json, print_table
+from quant_assets.cli.session import iso_range, open_runner, print_json, print_table
 from quant_assets.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def ingest(
     first: str | None, last: str | None, symbols: Sequence[str], profile: str | None, dry_run: bool, as_json: bool
 ) -> int:
     """Bring listings and bars of every day that is not current; or some symbols anew over days that are there."""
-    begin, end = _range(first, last)
+    begin, end = iso_range(first, last)
     with open_runner(profile) as runner:
         if symbols:
             return _refresh(runner, symbols, begin, end, dry_run, as_json)
@@ -48,7 +48,7 @@ def repair(
     from quant_assets.repairing import find_gaps
     from quant_assets.repairing import repair as run_repair
 
-    begin, end = _range(first, last)
+    begin, end = iso_range(first, last)
     with open_runner(profile) as runner:
         if dry_run:
             gaps = find_gaps(runner.lakehouse, runner.profile, begin, end)
@@ -139,13 +139,6 @@ def _venue(runner: GraphRunner) -> Venue:
     from quant_resources.venues.factory import build_venue
 
     return build_venue(runner.profile.venue)
-
-
-def _range(first: str | None, last: str | None) -> tuple[str | None, str | None]:
-    begin, end = iso_day(first, "--from"), iso_day(last, "--to")
-    if begin is not None and end is not None and begin > end:
-        raise UsageError(f"--from {begin} is after --to {end}; exchange them")
-    return begin, end
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quant_assets.cli.session import iso_day, open_lakehouse, open_runner, print_json, print_table
+from quant_assets.cli.session import iso_day, iso_range, open_lakehouse, open_runner, print_json, print_table
 from quant_assets.errors import UsageError
 
 if TYPE_CHECKING:
@@ -55,9 +55,7 @@ def backfill(
     select: Sequence[str], first: str | None, last: str | None, profile: str | None, force: bool, as_json: bool
 ) -> int:
     """Materialize what is not current."""
-    begin, end = iso_day(first, "--from"), iso_day(last, "--to")
-    if begin is not None and end is not None and begin > end:
-        raise UsageError(f"--from {begin} is after --to {end}; exchange them")
+    begin, end = iso_range(first, last)
     with open_runner(profile) as runner:
         return _finish(_backfill(runner, select, begin, end, force=force, as_json=as_json), as_json)
 

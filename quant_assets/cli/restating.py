@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from quant_assets.cli.session import iso_day, open_runner, print_json, print_table
-from quant_assets.errors import UsageError
+from quant_assets.cli.session import iso_range, open_runner, print_json, print_table
 
 if TYPE_CHECKING:
     from quant_assets.restating import Restatement
@@ -20,9 +19,7 @@ def restate(first: str | None, last: str | None, run: bool, profile: str | None,
 
     Returns 0, or the exit code of the first asset that failed.
     """
-    begin, end = iso_day(first, "--from"), iso_day(last, "--to")
-    if begin is not None and end is not None and begin > end:
-        raise UsageError(f"--from {begin} is after --to {end}; exchange them")
+    begin, end = iso_range(first, last)
     from quant_assets.restating import restatements
 
     with open_runner(profile) as runner:

@@ -70,6 +70,14 @@ def iso_day(text: str | None, option: str) -> str | None:
         raise UsageError(f"{option} {text!r} is not a day; write YYYY-MM-DD") from error
 
 
+def iso_range(first: str | None, last: str | None) -> tuple[str | None, str | None]:
+    """The days of ``--from`` and ``--to``; raises ``UsageError`` where they are no days or the wrong way round."""
+    begin, end = iso_day(first, "--from"), iso_day(last, "--to")
+    if begin is not None and end is not None and begin > end:
+        raise UsageError(f"--from {begin} is after --to {end}; exchange them")
+    return begin, end
+
+
 def print_json(content: object) -> None:
     """One JSON document on standard output; NaN becomes null, because JSON has no NaN."""
     print(json.dumps(_plain(content), indent=2, default=str, allow_nan=False))

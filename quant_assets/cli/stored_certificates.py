@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from quant_assets.cli.feature_files import feature_ids
-from quant_assets.cli.session import iso_day, open_lakehouse, print_json, print_table
+from quant_assets.cli.session import iso_range, open_lakehouse, print_json, print_table
 from quant_assets.errors import EmptyResult, UsageError
 
 COLUMNS = ("feature", "state", "current", "from", "to", "days", "recomputed", "breaches", "density", "drift", "reason")
@@ -28,9 +28,7 @@ def show(
     from quant_assets.profiles.load import load_profile
 
     wanted, chosen = feature_ids(features, more), load_profile(profile)
-    begin, end = iso_day(first, "--from"), iso_day(last, "--to")
-    if begin is not None and end is not None and begin > end:
-        raise UsageError(f"--from {begin} is after --to {end}; exchange them")
+    begin, end = iso_range(first, last)
     made_from = made_from_now(chosen)
     if unknown := sorted(set(wanted or ()) - set(made_from)):
         raise UsageError(f"features {unknown} are not in profile {chosen.name}; it has {list(made_from)}")
