@@ -20,16 +20,18 @@ from quant_assets.features.engine import compute_features
 from quant_assets.features.registry import Feature
 from quant_assets.features.series import BarSeries, build_series
 
-BARS = 420
+BARS = 700
 
 
 def synthetic_series() -> BarSeries:
     """Two SYNTHETIC coins on random walks, long enough for every feature to have values."""
-    walk = np.exp(np.cumsum(np.random.default_rng(1).normal(0.0, 0.03, (2, BARS)), axis=1)).ravel()
+    rng = np.random.default_rng(1)
+    walk = np.exp(np.cumsum(rng.normal(0.0, 0.03, (2, BARS)), axis=1)).ravel()
     frame = pd.DataFrame({"symbol": np.repeat(["X:A/USDT", "X:B/USDT"], BARS)})
     frame["date"] = np.tile(pd.date_range("2020-01-01", periods=BARS), 2)
     frame["open"], frame["high"], frame["low"], frame["close"] = walk, walk * 1.02, walk * 0.97, walk * 1.01
-    frame["volume"], frame["quote_volume"] = 1000.0, 1000.0 * walk
+    frame["volume"] = rng.lognormal(7.0, 1.0, 2 * BARS)
+    frame["quote_volume"] = frame["volume"] * walk
     frame["life_start"], frame["adj_factor"] = frame["date"].iloc[0], 1.0
     return build_series(frame)
 

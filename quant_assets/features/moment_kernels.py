@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from quant_assets.features.compiled import kernel
+from quant_assets.features.elementwise_kernels import add, copy, increase
 from quant_assets.features.lanes import longest, run_of
 
 if TYPE_CHECKING:
@@ -23,40 +24,22 @@ RUN = 1024  # windows of a run put together at once: their work space stays in t
 
 
 @kernel
-def _copy(items: FloatArray, into: FloatArray) -> None:
-    for j in range(len(into)):
-        into[j] = items[j]
-
-
-@kernel
-def _sum(left: FloatArray, right: FloatArray, out: FloatArray) -> None:
-    for j in range(len(out)):
-        out[j] = left[j] + right[j]
-
-
-@kernel
-def _increase(into: FloatArray, items: FloatArray) -> None:
-    for j in range(len(into)):
-        into[j] += items[j]
-
-
-@kernel
 def _sums(values: FloatArray, length: int, now: FloatArray, then: FloatArray, out: FloatArray) -> None:
     """Sum of the ``length`` items from each item on, for as many items as ``out`` holds."""
     room = len(out) + length - 1
-    _copy(values, now[:room])
+    copy(values, now[:room])
     width, done = 1, 0
     while True:
         if length & width:
             if done == 0:
-                _copy(now, out)
+                copy(now, out)
             else:
-                _increase(out, now[done:])
+                increase(out, now[done:])
             done += width
         if 2 * width > length:
             break
         room -= width
-        _sum(now, now[width:], then[:room])
+        add(now, now[width:], then[:room])
         now, then = then, now
         width *= 2
 
@@ -95,17 +78,17 @@ def _spreads(values: FloatArray, length: int, work: FloatArray, mean: FloatArray
     room = len(mean) + length - 1
     now, then, now_squares, then_squares = work[0], work[1], work[2], work[3]
     held, held_squares = work[4][: len(mean)], work[5][: len(mean)]
-    _copy(values, now[:room])
+    copy(values, now[:room])
     now_squares[:room] = 0.0
     width, done = 1, 0
     while True:
         if length & width:
             if done == 0:
-                _copy(now, mean)
-                _copy(now_squares, squares)
+                copy(now, mean)
+                copy(now_squares, squares)
             else:
-                _copy(mean, held)
-                _copy(squares, held_squares)
+                copy(mean, held)
+                copy(squares, held_squares)
                 _merge_two(held, held_squares, now[done:], now_squares[done:], done, width, mean, squares)
             done += width
         if 2 * width > length:
@@ -165,7 +148,7 @@ def _moments(values: FloatArray, length: int, work: FloatArray, places: int) -> 
     """Moments of the ``length`` items from each item on; returns which of the four works holds them."""
     room = places + length - 1
     now, then, held, free = 0, 1, 2, 3
-    _copy(values, work[now, 0, :room])
+    copy(values, work[now, 0, :room])
     work[now, 1:, :room] = 0.0
     width, done = 1, 0
     while True:
@@ -227,8 +210,8 @@ def _falls(close: FloatArray, length: int, work: FloatArray, places: int) -> int
     """Rows highest, lowest and worst of the ``length`` items from each on; returns which work holds them."""
     room = places + length - 1
     now, then, held, free = 0, 1, 2, 3
-    _copy(close, work[now, 0, :room])
-    _copy(close, work[now, 1, :room])
+    copy(close, work[now, 0, :room])
+    copy(close, work[now, 1, :room])
     work[now, 2, :room] = 1.0
     width, done = 1, 0
     while True:

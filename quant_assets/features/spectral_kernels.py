@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from quant_assets.features.compiled import kernel
+from quant_assets.features.elementwise_kernels import add
 from quant_assets.features.lanes import longest, run_of
 
 if TYPE_CHECKING:
@@ -37,12 +38,6 @@ def _add_share(energy: FloatArray, share: float, into: FloatArray) -> None:
 
 
 @kernel
-def _add_pairs(items: FloatArray, later: FloatArray, out: FloatArray) -> None:
-    for k in range(len(out)):
-        out[k] = items[k] + later[k]
-
-
-@kernel
 def _block_energies(values: FloatArray, levels: int, work: FloatArray, detail: FloatArray) -> int:
     """Detail energy of the block of 2**levels values that begins at each place, as many as ``detail`` holds.
 
@@ -60,7 +55,7 @@ def _block_energies(values: FloatArray, levels: int, work: FloatArray, detail: F
             _add_squared_gaps(sums[b:], sums[b + step :], energy)
         _add_share(energy, 1.0 / (2 * step), detail)
         places -= step
-        _add_pairs(sums, sums[step:], work[1 - now][:places])
+        add(sums, sums[step:], work[1 - now][:places])
         now = 1 - now
         step *= 2
     return now

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from quant_assets.features.compiled import kernel
+from quant_assets.features.elementwise_kernels import add, copy, increase
 
 if TYPE_CHECKING:
     from quant_assets.features.series import FloatArray, IntArray
@@ -26,27 +27,9 @@ FLAT = 1e-14
 
 
 @kernel
-def _copy(items: FloatArray, into: FloatArray) -> None:
-    for j in range(len(into)):
-        into[j] = items[j]
-
-
-@kernel
 def _negate(items: FloatArray, into: FloatArray) -> None:
     for j in range(len(into)):
         into[j] = -items[j]
-
-
-@kernel
-def _add(left: FloatArray, right: FloatArray, out: FloatArray) -> None:
-    for j in range(len(out)):
-        out[j] = left[j] + right[j]
-
-
-@kernel
-def _increase(into: FloatArray, items: FloatArray) -> None:
-    for j in range(len(into)):
-        into[j] += items[j]
 
 
 @kernel
@@ -61,19 +44,19 @@ def _keep_greater(left: FloatArray, right: FloatArray, out: FloatArray) -> None:
 def _sum(values: FloatArray, length: int, now: FloatArray, then: FloatArray, out: FloatArray) -> None:
     """Sum of the ``length`` items up to each item; items before the ``length``-th are incomplete."""
     n = len(values)
-    _copy(values, now[:n])
+    copy(values, now[:n])
     width, done = 1, 0
     while True:
         if length & width:
             if done == 0:
-                _copy(now, out)
+                copy(now, out)
             elif done < n:
-                _increase(out[done:], now)
+                increase(out[done:], now)
             done += width
         if 2 * width > length or width >= n:
             break
-        _copy(now, then[:width])
-        _add(now[width:n], now, then[width:n])
+        copy(now, then[:width])
+        add(now[width:n], now, then[width:n])
         now, then = then, now
         width *= 2
 
@@ -82,15 +65,15 @@ def _sum(values: FloatArray, length: int, now: FloatArray, then: FloatArray, out
 def _greatest(values: FloatArray, length: int, now: FloatArray, then: FloatArray, out: FloatArray) -> None:
     """Greatest of the ``length`` items up to each item; items before the ``length``-th are incomplete."""
     n = len(values)
-    _copy(values, now[:n])
+    copy(values, now[:n])
     width = 1
     while 2 * width <= length and width < n:
-        _copy(now, then[:width])
+        copy(now, then[:width])
         _keep_greater(now[width:n], now, then[width:n])
         now, then = then, now
         width *= 2
     rest = min(length - width, n)
-    _copy(now, out[:rest])
+    copy(now, out[:rest])
     _keep_greater(now[rest:n], now, out[rest:])
 
 
@@ -167,22 +150,22 @@ def _spread(values: FloatArray, length: int, work: FloatArray, sums: FloatArray,
     """Sum, and sum of squares about the mean, of the ``length`` items up to each item."""
     n = len(values)
     now, then, now_squares, then_squares = work[0], work[1], work[2], work[3]
-    _copy(values, now[:n])
+    copy(values, now[:n])
     now_squares[:n] = 0.0
     width, done = 1, 0
     while True:
         if length & width:
             if done == 0:
-                _copy(now, sums)
-                _copy(now_squares, squares)
+                copy(now, sums)
+                copy(now_squares, squares)
             elif done < n:
                 share = done / (width * (done + width))
                 _merge_spread(sums[done:], now, squares[done:], now_squares, width / done, share)
             done += width
         if 2 * width > length or width >= n:
             break
-        _copy(now, then[:width])
-        _copy(now_squares, then_squares[:width])
+        copy(now, then[:width])
+        copy(now_squares, then_squares[:width])
         _double(now[width:n], now, then[width:n], 0.5 / width, then_squares[width:n])
         _increase_by_two(then_squares[width:n], now_squares[width:], now_squares)
         now, then, now_squares, then_squares = then, now, then_squares, now_squares
@@ -355,9 +338,9 @@ def _press(
 @kernel
 def _extend(sums: FloatArray, length: int, wanted: int, out: FloatArray) -> None:
     """Sums of ``wanted`` items, a multiple of ``length``, from sums of ``length`` items."""
-    _copy(sums, out)
+    copy(sums, out)
     for done in range(length, min(wanted, len(out)), length):
-        _increase(out[done:], sums)
+        increase(out[done:], sums)
 
 
 @kernel
