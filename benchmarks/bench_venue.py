@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import os
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,21 +19,6 @@ from benchmarks.measure import Measurement
 from benchmarks.panel import synthetic_bars
 
 BAR_SECONDS, BAR_MEMORY = 45.0, 1000.0
-RUNS = 1
-"""One: a second within the same minute would have to wait for the weight of the first, as it should."""
-CLIENT = """
-import json, sys, time
-from datetime import date
-from pathlib import Path
-from benchmarks.fresh import peak_memory
-from quant_resources.venues.ccxt_venue import CcxtVenue
-from quant_resources.venues.config import CcxtVenueConfig
-began = time.perf_counter()
-config = CcxtVenueConfig(base_url=sys.argv[1], data_kind="synthetic", staging=Path(sys.argv[2]))
-got = CcxtVenue(config).bars(None, date(2019, 1, 1), date(2030, 1, 1))
-print(json.dumps({"seconds": time.perf_counter() - began, "rows": len(got.frame), "failed": len(got.report.failed),
-                  "memory": peak_memory()}))
-"""
 
 
 @contextmanager
@@ -64,13 +47,6 @@ def told(url: str) -> dict[str, Any]:
     return log
 
 
-def fetched(url: str, folder: Path) -> dict[str, float]:
-    """Fetch everything in a process of its own and return its figures."""
-    run = subprocess.run([sys.executable, "-c", CLIENT, url, str(folder)], check=True, capture_output=True, text=True)
-    figures: dict[str, float] = json.loads(run.stdout)
-    return figures
-
-
 def measurements() -> Iterator[Measurement]:
     """The fetch alone, then all of `quant ingest`; each from a server of its own, so that neither waits for weight."""
     yield _fetch()
@@ -78,26 +54,19 @@ def measurements() -> Iterator[Measurement]:
 
 
 def _fetch() -> Measurement:
-    """The whole call: markets, every page, staging, one frame; CPU of the server included."""
-    elapsed, used = [], []
-    for _ in range(RUNS):
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            with server(folder) as url:
-                began = time.perf_counter()
-                figures = fetched(url, folder / "staging")
-                elapsed.append(time.perf_counter() - began)
-                log = told(url)
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            used.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    """One run, as a second would wait for the weight of the first; the server's CPU is included."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, before = Path(name), resource.getrusage(resource.RUSAGE_CHILDREN)
+        with server(folder) as url:
+            done = fresh("benchmarks.fetch", url, str(folder / "staging"))
+            log = told(url)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     note = (
-        f"{figures['rows']:,} bars, {log['requests']:,} requests, weight {log['weight'].get('spot', 0):,}, "
-        f"{len(log['violations'])} violations, {figures['memory']:.0f} MB, {os.cpu_count()} cores"
+        f"{done.told['rows']:,} bars, {log['requests']:,} requests, weight {log['weight'].get('spot', 0):,}, "
+        f"{len(log['violations'])} violations, {os.cpu_count()} cores"
     )
-    return Measurement(
-        "ccxt venue, first backfill", statistics.median(elapsed), statistics.median(used), RUNS, BAR_SECONDS, note
-    )
+    return Measurement("ccxt venue, first backfill", done.seconds, used, 1, BAR_SECONDS, note, done.memory)
 
 
 def _ingest() -> Measurement:
