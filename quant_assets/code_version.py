@@ -64,20 +64,23 @@ def _stored_code(path: Path) -> CodeType | None:
     """The code beside Python's own compiled files, written where it is absent or of another text; None if it cannot."""
     stored, text = Path(cache_from_source(str(path), optimization=2)), source_hash(path.read_bytes())
     try:
-        if not stored.exists() or not _is_of(stored, text):
-            py_compile.compile(
-                str(path), doraise=True, optimize=2, invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH
-            )
-        code = marshal.loads(stored.read_bytes()[_HEADER:])
+        code = _code_in(stored, text)
+        if code is None:
+            mode = py_compile.PycInvalidationMode.CHECKED_HASH
+            py_compile.compile(str(path), doraise=True, optimize=2, invalidation_mode=mode)
+            code = _code_in(stored, text)
     except OSError:  # an installation that this user may not write to
         return None
-    return code if isinstance(code, CodeType) and _is_of(stored, text) else None
+    return code
 
 
-def _is_of(stored: Path, text: bytes) -> bool:
-    """Whether a compiled file was made by this Python from a module with the hash ``text`` (layout: PEP 552)."""
-    header = stored.read_bytes()[:_HEADER]
-    return header[:4] == MAGIC_NUMBER and header[8:] == text
+def _code_in(stored: Path, text: bytes) -> CodeType | None:
+    """Code of a compiled file; None unless this Python made it from a module with the hash ``text`` (PEP 552)."""
+    content = stored.read_bytes() if stored.exists() else b""
+    if content[:4] != MAGIC_NUMBER or content[8:_HEADER] != text:
+        return None
+    code: CodeType = marshal.loads(content[_HEADER:])
+    return code
 
 
 def _described(value: object) -> str:

@@ -188,7 +188,6 @@ class Ledger:
 
     def __init__(self, lakehouse: Lakehouse) -> None:
         self._lakehouse = lakehouse
-        self._standing: tuple[int, dict[str, dict[str, PartitionState]]] = (-1, {})
 
     def record(self, manifests: Iterable[Manifest], recorded_at: dt.datetime) -> None:
         """Append manifests in one commit."""
@@ -213,31 +212,20 @@ class Ledger:
 
     def states(self, asset: str) -> dict[str, PartitionState]:
         """Newest state of every partition of an asset that was ever attempted, by ISO partition key."""
-        return dict(self._all_states().get(asset, {}))
-
-    def _all_states(self) -> dict[str, dict[str, PartitionState]]:
-        """Newest states of every asset; read again only when the ledger has grown."""
-        version = self._lakehouse.version(MANIFESTS.name)
-        if version is not None and version != self._standing[0]:
-            rows = self.latest(columns=["data_version", "table_version"])
-            states: dict[str, dict[str, PartitionState]] = {}
-            values = zip(rows["status"], rows["data_version"], rows["table_version"], strict=True)
-            for asset, key, (s, d, v) in zip(rows["asset"], _keys(rows), values, strict=True):
-                states.setdefault(asset, {})[key] = PartitionState(s, d, int(v))
-            # What was read may be newer than the version asked for: then the next look reads once more.
-            self._standing = version, states
-        return self._standing[1]
+        rows = self.latest(asset, ["data_version", "table_version"])
+        values = zip(rows["status"], rows["data_version"], rows["table_version"], strict=True)
+        return {key: PartitionState(s, d, int(v)) for key, (s, d, v) in zip(_keys(rows), values, strict=True)}
 
     def withheld(self) -> dict[str, set[str]]:
         """Partitions of each asset that may not be read: refused ones, and published ones that rest on them.
 
         A partition that was good once and refused on a re-run takes with it everything that was made from it.
         """
-        bad = {
-            asset: refused
-            for asset, states in self._all_states().items()
-            if (refused := {key for key, state in states.items() if state.status == REFUSED})
-        }
+        newest = self.latest(columns=["data_version"])
+        refused = newest[newest["status"] == REFUSED]
+        bad: dict[str, set[str]] = {}
+        for asset, partition in zip(refused["asset"], _keys(refused), strict=True):
+            bad.setdefault(asset, set()).add(partition)
         if not bad:
             return {}
         rows = self.latest(columns=["inputs"])

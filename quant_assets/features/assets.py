@@ -51,14 +51,13 @@ def feature_assets(profile: Profile) -> list[BuiltAsset]:
         kinds=frozenset({"python", "numba", "deltalake"}),
     )
 
-    made_from = made_from_now(profile)
-
     def body(run: PartitionRun) -> Batch:
         opened = open_keys(profile.calendar, run.keys)
         if not opened:
             return record_closed(Batch(asset_frame(asset), {}), profile.calendar, run.keys, asset.levels)
         series = as_series(run.read(name))
         days = [pd.Timestamp(key) for key in opened]
+        made_from = made_from_now(profile)
         known = Known(made_from, leaks_before(run.lakehouse, min(run.keys), made_from))
         frame = features_frame(series, days, profile.features, profile.annualisation)
         judged = judge_features(frame, series, days, profile.features, profile.annualisation, known=known)

@@ -190,24 +190,26 @@ def _redenominations(run: PartitionRun, profile: Profile) -> list[Redenomination
 def _history(run: PartitionRun, profile: Profile) -> pd.DataFrame:
     """Accepted bars before the run: the rules' window, and every symbol's last bar however old."""
     first = last_open_days(profile.calendar, _day(run.keys[0]), profile.market.history_days + 1)[0]
-    since = f"{first:%Y-%m-%d}"
-    recent = _accepted(run, run.keys[0], OHLCV_COLUMNS, since)
+    since, refused = f"{first:%Y-%m-%d}", pd.DatetimeIndex(run.refused())
+    recent = _accepted(run, refused, run.keys[0], OHLCV_COLUMNS, since)
     # Names and days of what is older are enough to see who is gone; only their bars are read.
-    seen = _accepted(run, since, ("date", "symbol"))
+    seen = _accepted(run, refused, since, ("date", "symbol"))
     last = seen[~seen["symbol"].isin(recent["symbol"])].groupby("symbol")["date"].max()
     if last.empty:
         return recent
-    gone = _accepted(run, since, OHLCV_COLUMNS, f"{last.min():%Y-%m-%d}")
+    gone = _accepted(run, refused, since, OHLCV_COLUMNS, f"{last.min():%Y-%m-%d}")
     gone = gone[gone["date"] == gone["symbol"].map(last)]
     return pd.concat([gone, recent], ignore_index=True)
 
 
-def _accepted(run: PartitionRun, before: str, columns: Sequence[str], since: str | None = None) -> pd.DataFrame:
-    """Published bars from ``since`` to before a day."""
+def _accepted(
+    run: PartitionRun, refused: pd.DatetimeIndex, before: str, columns: Sequence[str], since: str | None = None
+) -> pd.DataFrame:
+    """Published bars from ``since`` to before a day; of the ``refused`` days none."""
     rows = run.read_before(OHLCV_TABLE, before, columns, since)
     if rows.empty:
         return rows.astype({"date": "datetime64[us]"})
-    return rows[~rows["date"].isin(pd.DatetimeIndex(run.refused()))].reset_index(drop=True)
+    return rows[~rows["date"].isin(refused)].reset_index(drop=True)
 
 
 def _quarantine_before(run: PartitionRun) -> pd.DataFrame:

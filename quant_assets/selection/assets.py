@@ -35,8 +35,6 @@ def selection_asset(profile: Profile, sleeve: SleeveConfig) -> BuiltAsset:
     columns = ("date", "symbol", *config.features)
     table = features_table([(name, name, "") for name in profile.features.features])
     count = last_open(profile.calendar)
-    made_from = made_from_now(profile)
-    needed = {name: made_from[name] for name in config.features}
     asset = PublishedAsset(
         key=keys.sleeve_key(sleeve.name, keys.SELECTION),
         table=SELECTION_TABLE,
@@ -65,6 +63,8 @@ def selection_asset(profile: Profile, sleeve: SleeveConfig) -> BuiltAsset:
     def body(run: PartitionRun) -> Batch:
         batch = Batch(asset_frame(asset), {})
         frames: list[pd.DataFrame] = []
+        made_from = made_from_now(profile)
+        needed = {name: made_from[name] for name in config.features}
         for key, certified in _certified(run, needed).items():
             if not certified.passed:
                 batch.verdicts[key] = (Verdict("L3", (certified,)),)

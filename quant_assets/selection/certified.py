@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from quant_assets.contracts.verdict import MAX_OFFENDERS, RuleResult, error_rule
+from quant_assets.features.range_certificate import CERTIFIED
 
 RULE = "L3.CERTIFIED"
-CERTIFIED = "certified"
 COLUMNS = ("date", "feature", "made_from", "state", "reason")
 """What of a certificate the rule reads."""
 Stored = dict[tuple[str, str], tuple[str, str, str]]
