@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import shared_indicators, stored_bars, windows
-from benchmarks.factors import FOURTEEN
+from benchmarks import factors, shared_indicators, stored_bars, windows
 from benchmarks.fresh import fresh
 from benchmarks.measure import Found, Measurement
 from benchmarks.page import shown
 from benchmarks.panel import accepted_bars
-from quant_assets.features.config import ALL
+from quant_assets.features.config import ALL, FeaturesConfig
+from quant_assets.features.matrix import days_needed
 from quant_assets.features.series import build_series
 
 
@@ -61,8 +61,9 @@ def from_stored_bars(size: Sizes) -> Iterator[Measurement]:
             f"{made['first']:.1f} s",
             computed.memory,
         )
-        ended = fresh("benchmarks.stored_bars", str(folder))
-        told = ended.told
+        ended = stored_bars.publish(folder)
+        (told,) = ended.told["assets"]
+        reach = days_needed(FeaturesConfig(features=(ALL,)), factors.YEAR)
         if told["published"] != told["asked"]:
             raise RuntimeError(f"the benchmark's own data were not all published: {told}")
         yield Measurement(
@@ -71,8 +72,8 @@ def from_stored_bars(size: Sizes) -> Iterator[Measurement]:
             ended.cpu,
             1,
             15.0,
-            f"a new process from start to end, {told['seconds']:.1f} s of it in the run; {told['published']:,} daily "
-            f"partitions (days with fewer than {told['reach_days']} days of bars before them rest on what there is)",
+            f"`quant backfill` from start to end, {told['seconds']:.1f} s of it in the run; {told['published']:,} daily "
+            f"partitions (days with fewer than {reach} days of bars before them rest on what there is)",
             ended.memory,
             3072.0,
         )
@@ -82,7 +83,7 @@ def fourteen_factors(size: Sizes) -> Iterator[Measurement]:
     """A stock market's daily factors from stored bars in a new process, code compiled before and never compiled."""
     panel = f"14 features, {size.stocks} symbols x {size.sessions:,} sessions"
     with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory() as cache:
-        folder, ids = Path(name), ",".join(FOURTEEN)
+        folder, ids = Path(name), ",".join(factors.FOURTEEN)
         stored_bars.prepare(folder / "small", 2, 400)
         compiled = fresh(
             "benchmarks.factors", str(folder / "small" / "lakehouse"), ALL, environment={"NUMBA_CACHE_DIR": cache}

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Fresh:
-    """A finished process: elapsed and CPU seconds, peak memory in MB, and the JSON object it printed last."""
+    """A finished process: elapsed and CPU seconds, peak memory in MB, and the JSON object that it printed."""
 
     seconds: float
     cpu: float
@@ -45,8 +45,8 @@ def fresh(module: str, *arguments: str, environment: Mapping[str, str] | None = 
     seconds = time.perf_counter() - began
     if process.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {said}")
-    *_, told, peak = said.splitlines()
-    return Fresh(seconds, usage.ru_utime + usage.ru_stime, float(peak), json.loads(told))
+    *told, peak = said.splitlines()
+    return Fresh(seconds, usage.ru_utime + usage.ru_stime, float(peak), json.loads("\n".join(told)))
 
 
 def peak_memory() -> float:
@@ -63,5 +63,10 @@ def peak_memory() -> float:
 
 if __name__ == "__main__":
     sys.argv = sys.argv[1:]
-    runpy.run_module(sys.argv[0], run_name="__main__")
+    ended = None
+    try:
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    except SystemExit as stop:  # how a command ends
+        ended = stop.code
     print(peak_memory())
+    sys.exit(ended)

@@ -18,7 +18,7 @@ def daily(start: dt.date, end: dt.date | None) -> dg.DailyPartitionsDefinition:
 
 def day_keys(first: dt.date, last: dt.date) -> list[str]:
     """ISO keys of all days from ``first`` to ``last``, both included; empty where ``last`` precedes ``first``."""
-    return [_iso(number) for number in range(first.toordinal(), last.toordinal() + 1)]
+    return list(map(_iso, range(first.toordinal(), last.toordinal() + 1)))
 
 
 @cache

@@ -21,7 +21,7 @@ class ContractGate:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._states: dict[str, dict[str, PartitionState]] = {}
-        self._readable: dict[str, dict[str, PartitionState]] = {}
+        self._readable: dict[str, tuple[dict[str, str], dict[str, int]]] = {}
 
     @cached_property
     def _withheld(self) -> dict[str, set[str]]:
@@ -32,30 +32,33 @@ class ContractGate:
 
         Raises ``ContractViolation`` naming the first partitions that are missing or withheld, and what to do.
         """
-        readable = self._readable_of(asset)
+        contents, versions = self._readable_of(asset)
         try:
-            states = [readable[p] for p in partitions]
+            data_versions = tuple(map(contents.__getitem__, partitions))
         except KeyError:
-            bad = [p for p in partitions if p not in readable]
+            bad = [p for p in partitions if p not in contents]
             raise ContractViolation(self._explain(asset, bad, self._states[asset])) from None
         return InputSlice(
             asset=asset,
             table=table,
             # A publication may land between the look at the table and the look at the ledger: read at least the
             # version that holds every content named here.
-            table_version=max([table_version, *(s.table_version for s in states)]),
+            table_version=max(table_version, max(map(versions.__getitem__, partitions), default=-1)),
             partitions=tuple(partitions),
-            data_versions=tuple(s.data_version for s in states),
+            data_versions=data_versions,
         )
 
-    def _readable_of(self, asset: str) -> dict[str, PartitionState]:
-        """States of the partitions that may be read."""
+    def _readable_of(self, asset: str) -> tuple[dict[str, str], dict[str, int]]:
+        """Contents and table versions of the partitions that may be read."""
         if asset not in self._readable:
             states = self._states[asset] = self._ledger.states(asset)
             withheld = self._withheld.get(asset, set())
-            self._readable[asset] = {
-                p: state for p, state in states.items() if state.status == PUBLISHED and p not in withheld
-            }
+            may = {p: state for p, state in states.items() if state.status == PUBLISHED and p not in withheld}
+            # Apart, because a long range asks for each of them once for every partition of every look-back.
+            self._readable[asset] = (
+                {p: state.data_version for p, state in may.items()},
+                {p: state.table_version for p, state in may.items()},
+            )
         return self._readable[asset]
 
     @staticmethod

@@ -11,7 +11,7 @@ import datetime as dt
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -80,7 +80,7 @@ class InputSlice:
         """Hash over asset, partitions and their contents (not over the table version: equal content is equal input)."""
         return digest_of([self.asset, *self.partitions, *self.data_versions])
 
-    @property
+    @cached_property
     def newest(self) -> str:
         """Newest partition read, '' where none was needed."""
         return max(self.partitions, default="")
@@ -104,14 +104,14 @@ class InputSlice:
         return f'{told},"partitions":{_json_list(self.partitions)},"data_versions":{_json_list(self.data_versions)}}}'
 
 
-@lru_cache(maxsize=1 << 16)
-def _json_text(text: str) -> str:
-    """JSON of a text; written out once, because every partition names the partitions of its whole look-back."""
-    return json.dumps(text)
-
-
 def _json_list(texts: Sequence[str]) -> str:
-    return f"[{','.join(map(_json_text, texts))}]"
+    """JSON of a list of texts; every partition names the partitions of its whole look-back, so it is made at once."""
+    joined = '","'.join(texts)
+    # Days and hashes hold nothing that JSON would escape.
+    plain = joined.isascii() and joined.isprintable() and "\\" not in joined
+    if not texts or not plain or joined.count('"') != 2 * (len(texts) - 1):
+        return json.dumps(list(texts), separators=(",", ":"))
+    return f'["{joined}"]'
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,10 @@ def explained(command: Callable[P, int]) -> Callable[P, None]:
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        from quant_assets.collection import rare_collections
+        from quant_assets.collection import no_collection_at_exit, rare_collections
         from quant_assets.errors import QuantError
 
+        no_collection_at_exit()
         try:
             with rare_collections():
                 code = command(*args, **kwargs)

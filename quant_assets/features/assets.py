@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from partitions.days import daily
@@ -61,16 +60,15 @@ def feature_assets(profile: Profile) -> list[BuiltAsset]:
         known = Known(made_from, leaks_before(run.lakehouse, min(run.keys), made_from))
         frame = features_frame(series, days, profile.features, profile.annualisation)
         judged = judge_features(frame, series, days, profile.features, profile.annualisation, known=known)
-        complete = ~np.isnan(frame.drop(columns=["date", "symbol"]).to_numpy()).any(axis=1)
-        counts, warmed_up = rows_by_key(frame["date"]), rows_by_key(frame["date"][complete])
+        counts = rows_by_key(frame["date"])
         certified = certificate_facts(judged.certificates)
         facts = {
             key: {
                 "symbols": counts.get(key, 0),
-                "symbols_warmed_up": warmed_up.get(key, 0),
+                "symbols_warmed_up": judged.complete.get(day, 0),
                 **certified.get(key, {}),
             }
-            for key in opened
+            for key, day in zip(opened, days, strict=True)
         }
         batch = Batch(frame, {d.strftime("%Y-%m-%d"): (v,) for d, v in judged.verdicts.items()}, facts)
         if judged.certificates is not None:

@@ -107,13 +107,15 @@ def _measured(feature: Feature) -> Feature:
 
 def _figures(data: MatrixRange, k: int, evidence: Evidence) -> FeatureFigures:
     feature = data.features[k]
-    known, warm = data.known[:, k], data.warm[:, k]
+    values, outside, warm, defined = (
+        int(n[:, k].sum()) for n in (data.counts.values, data.counts.outside, data.counts.warm, data.counts.defined)
+    )
     moved = evidence.drift[feature.id].moved if feature.id in evidence.drift else np.empty(0)
     return FeatureFigures(
         feature=feature.id,
-        values=int(known.sum()),
-        density=float((known & warm).sum() / warm.sum()) if warm.any() else float("nan"),
-        outside=int(data.outside[:, k].sum()),
+        values=values,
+        density=defined / warm if warm else float("nan"),
+        outside=outside,
         probes=evidence.prefix.differs[:, k].size,
         breaches=int(evidence.prefix.differs[:, k].sum()),
         drift_probes=len(moved),

@@ -17,8 +17,10 @@ import pandas as pd
 from quant_assets.features.catalogue import DAYS_PER_YEAR, build_registry
 from quant_assets.features.config import FeaturesConfig
 from quant_assets.features.engine import compute_features
+from quant_assets.features.matrix import features_frame
+from quant_assets.features.matrix_range import as_range
 from quant_assets.features.registry import Feature
-from quant_assets.features.series import BarSeries, build_series
+from quant_assets.features.series import BarSeries, build_series, day_numbers
 
 BARS = 700
 
@@ -37,16 +39,19 @@ def synthetic_series() -> BarSeries:
 
 
 def compile_share(share: int, shares: int) -> int:
-    """Compute one of ``shares`` parts of all registered features, so that what it needs is compiled; their number.
+    """Compute and count one of ``shares`` parts of all registered features, so that what that needs is compiled.
 
-    Features of one function stay together: their kernels are compiled once.
+    The number of features. Those of one function stay together: their kernels are compiled once.
     """
     functions: dict[object, list[Feature]] = {}
     for feature in build_registry(FeaturesConfig(), DAYS_PER_YEAR):
         functions.setdefault(feature.function, []).append(feature)
     mine = [feature for group in list(functions.values())[share::shares] for feature in group]
-    series = synthetic_series()
-    compute_features(series, np.arange(len(series), dtype=np.int64), mine)
+    series, config = synthetic_series(), FeaturesConfig()
+    days = pd.DatetimeIndex(np.unique(series.day).astype("datetime64[D]").astype("datetime64[us]"))
+    frame = features_frame(series, list(days), config, DAYS_PER_YEAR, features=mine, compute=compute_features)
+    # The rules count with a kernel too.
+    as_range(frame, series, day_numbers(days), tuple(mine), config).counts  # noqa: B018
     return len(mine)
 
 

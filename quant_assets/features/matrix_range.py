@@ -18,6 +18,7 @@ from quant_assets.features.registry import Feature
 from quant_assets.features.series import THREADS, BarSeries, FloatArray, IntArray, day_numbers
 
 BoolArray = NDArray[np.bool_]
+Names = pd.api.extensions.ExtensionArray
 BOUND_SLACK = 1e-9
 """Rounding allowed at a bound, relative."""
 _LARGEST = float(np.finfo(np.float64).max)
@@ -25,12 +26,18 @@ _LARGEST = float(np.finfo(np.float64).max)
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """Of each day and feature (days, features): values, those out of range, warm bars, and values at warm bars."""
+    """Of each day and feature (days, features): values, those out of range, warm bars, and values at warm bars.
+
+    ``hollow`` marks rows past a warm-up that have no value at all; ``complete`` counts the rows of each day that lack
+    none.
+    """
 
     values: IntArray
     outside: IntArray
     warm: IntArray
     defined: IntArray
+    hollow: BoolArray
+    complete: IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +52,7 @@ class MatrixRange:
     config: FeaturesConfig
     days: IntArray
     cuts: IntArray
-    symbols: list[str]
+    symbols: Names
     rows: IntArray
     values: FloatArray
 
@@ -54,33 +61,33 @@ class MatrixRange:
         for day, low, high in zip(self.days.tolist(), self.cuts[:-1].tolist(), self.cuts[1:].tolist(), strict=True):
             yield day, slice(low, high)
 
-    @cached_property
-    def known(self) -> BoolArray:
-        """Where the matrix has a value."""
-        return ~np.isnan(self.values)
+    def known(self, some: slice) -> BoolArray:
+        """Where ``some`` rows have a value."""
+        return ~np.isnan(self.values[some])
+
+    def outside(self, some: slice) -> BoolArray:
+        """Where a value of ``some`` rows is infinite or out of its feature's declared range."""
+        values, (least, largest) = self.values[some], self.limits.T
+        return self.known(some) & ~((values >= least) & (values <= largest))
+
+    def warm(self, some: slice) -> BoolArray:
+        """Where the bars of ``some`` rows hold at least the feature's declared warm-up."""
+        shape, least = self.warm_ups
+        found: BoolArray = self.held[:, some][shape].T >= least
+        return found
 
     @cached_property
-    def outside(self) -> BoolArray:
-        """Where a value is infinite or out of its feature's declared range."""
-        outside = np.empty(self.values.shape, dtype=np.bool_, order="F")
-        for k, feature in enumerate(self.features):
-            below, above = (BOUND_SLACK * max(abs(b), 1.0) for b in (feature.lower, feature.upper))
-            values = self.values[:, k]
-            # No infinite value lies between two finite bounds.
-            inside = values >= max(feature.lower - below, -_LARGEST)
-            inside &= values <= min(feature.upper + above, _LARGEST)
-            np.greater(self.known[:, k], inside, out=outside[:, k])
-        return outside
+    def limits(self) -> FloatArray:
+        """Least and largest sound value of each feature (features, 2): its declared bounds, none of them infinite."""
+        bounds = np.array([(f.lower, f.upper) for f in self.features])
+        slack = BOUND_SLACK * np.maximum(np.abs(bounds), 1.0) * (-1.0, 1.0)
+        return np.clip(bounds + slack, -_LARGEST, _LARGEST)
 
     @cached_property
-    def warm(self) -> BoolArray:
-        """Where the bars hold at least the feature's declared warm-up."""
-        inside = slice(None) if (self.rows >= 0).all() else np.flatnonzero(self.rows >= 0)
-        warm = np.zeros(self.values.shape, dtype=np.bool_, order="F")
-        held = {shape: self.located - first + 1 for shape, first in self.first_read.items()}
-        for k, feature in enumerate(self.features):
-            warm[inside, k] = held[feature.shape] >= feature.min_bars
-        return warm
+    def warm_ups(self) -> tuple[IntArray, IntArray]:
+        """Of each feature: its place among the shapes of ``first_read``, and the bars of its warm-up."""
+        place = {shape: i for i, shape in enumerate(self.first_read)}
+        return np.array([place[f.shape] for f in self.features]), np.array([f.min_bars for f in self.features])
 
     @cached_property
     def located(self) -> IntArray:
@@ -98,24 +105,35 @@ class MatrixRange:
         return feature.start_of(self.series, self.located)
 
     @cached_property
-    def defined(self) -> BoolArray:
-        """Where a value exists that the warm-up lets exist."""
-        return self.known & self.warm
+    def held(self) -> IntArray:
+        """Bars that features of each shape can read at each row (shapes, rows); 0 where the row has no bar."""
+        bars = np.zeros((len(self.first_read), len(self.rows)), dtype=np.int64)
+        there = slice(None) if len(self.located) == len(self.rows) else np.flatnonzero(self.rows >= 0)
+        for place, first in enumerate(self.first_read.values()):
+            bars[place, there] = self.located - first + 1
+        return bars
 
     @cached_property
     def counts(self) -> Counts:
         """What each day holds of each feature."""
-        with ThreadPoolExecutor(max_workers=THREADS) as pool:
-            return Counts(*pool.map(self._by_day, (self.known, self.outside, self.warm, self.defined)))
+        from quant_assets.features.tally_kernels import DEFINED, LACKING, WARM, tally
 
-    def _by_day(self, mask: BoolArray) -> IntArray:
-        """Marked rows of each day and feature; a column at a time, as the columns lie in memory."""
-        found = np.zeros((len(self.days), len(self.features)), dtype=np.int64)
-        filled = np.flatnonzero(np.diff(self.cuts))
-        if len(filled):
-            for k in range(len(self.features)):
-                found[filled, k] = np.add.reduceat(mask[:, k], self.cuts[filled], dtype=np.int64)
-        return found
+        # Read-only, whatever made them: the kernel is compiled for one kind of array.
+        values = np.ascontiguousarray(self.values.T)
+        values.flags.writeable = False
+        shape, least = self.warm_ups
+        found = np.zeros((4, len(self.days), len(self.features)), dtype=np.int64)
+        flags = np.zeros(len(self.rows), dtype=np.uint8)
+        bounds = np.linspace(0, len(self.days), THREADS + 1).astype(np.int64).tolist()
+
+        def count(days: tuple[int, int]) -> None:
+            tally(values, self.cuts, days, self.limits, self.held, shape, least, found, flags)
+
+        with ThreadPoolExecutor(max_workers=THREADS) as pool:
+            list(pool.map(count, zip(bounds[:-1], bounds[1:], strict=True)))
+        hollow = (flags & (WARM | DEFINED)) == WARM
+        complete = np.append(0, np.cumsum((flags & LACKING) == 0))[self.cuts]
+        return Counts(*found, hollow=hollow, complete=np.diff(complete))
 
     def cells(self, mask: BoolArray, day: slice) -> list[dict[str, Any]]:
         """The first marked cells of ``day`` as offenders; ``mask`` is as long as the day."""
@@ -138,6 +156,7 @@ def as_range(
         order = np.argsort(number, kind="stable")
         frame, number = frame.iloc[order], number[order]
     cuts = np.append(np.searchsorted(number, days), len(number)).astype(np.int64)
-    values = frame[[f.id for f in features]].to_numpy(np.float64)
+    # The columns stand last and together, as the engine made them: a view of the frame, not a copy.
+    values = frame.iloc[:, -len(features) :].to_numpy(np.float64)
     rows = series.rows_of(frame["symbol"], number)
-    return MatrixRange(series, features, config, days, cuts, frame["symbol"].tolist(), rows, values)
+    return MatrixRange(series, features, config, days, cuts, frame["symbol"].array, rows, values)

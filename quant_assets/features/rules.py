@@ -29,9 +29,12 @@ RULES = ("L2.SCHEMA", "L2.BOUNDS", "L2.NAN", "L2.LAG", "L2.PREFIX", "L2.WARMUP")
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """The L2 verdict of each day, and the certificates (``certificates_frame``) of the days whose form is right."""
+    """The L2 verdict of each day; of the days whose form is right, the number of rows that lack no value, and the
+    certificates (``certificates_frame``).
+    """
 
     verdicts: dict[pd.Timestamp, Verdict]
+    complete: dict[pd.Timestamp, int]
     certificates: pd.DataFrame | None
 
 
@@ -72,7 +75,7 @@ def judge_features(
     wrong = _column_problem(frame, declared)
     if wrong:
         withheld = _withheld(error_rule(RULES[0], checked=len(frame), breaches=1, message=wrong))
-        return Judgement(dict.fromkeys(stamps, withheld), None)
+        return Judgement(dict.fromkeys(stamps, withheld), {}, None)
     schema = _schema_results(frame, numbers)
     right = np.array([r.passed for r in schema])
     sound = frame["date"].isin(stamps[right])
@@ -90,7 +93,8 @@ def judge_features(
     certificates = None if known is None else certificates_frame(data, evidence, lag, known)
     if certificates is not None and not right.all():
         certificates = certificates[certificates["date"].isin(stamps[right])]
-    return Judgement(verdicts, certificates)
+    complete = dict(zip(stamps[right], data.counts.complete[right].tolist(), strict=True))
+    return Judgement(verdicts, complete, certificates)
 
 
 def _column_problem(frame: pd.DataFrame, features: Sequence[Feature]) -> str:

@@ -17,7 +17,7 @@ def bounds_results(data: MatrixRange) -> list[RuleResult]:
         text = "values are inside their declared ranges"
         if n:
             text = f"{n} values outside the declared range or infinite; look at the bars of the listed symbols"
-        offenders = data.cells(data.outside[day], day) if n else []
+        offenders = data.cells(data.outside(day), day) if n else []
         results.append(error_rule("L2.BOUNDS", checked=checked, breaches=n, message=text, offenders=offenders))
     return results
 
@@ -40,7 +40,7 @@ def _nan(data: MatrixRange, day: slice, ready: IntArray, missing: IntArray, thin
     if early:
         text += f"; {early} values inside the declared warm-up: computed from other bars than these"
     if breaches:
-        known, warm = data.known[day], data.warm[day]
+        known, warm = data.known(day), data.warm(day)
         offenders = data.cells((known & ~warm) | (~known & warm & thin), day)
     return error_rule("L2.NAN", checked=int(ready.sum()), breaches=breaches, message=text, offenders=offenders)
 
@@ -62,7 +62,7 @@ def lag_results(data: MatrixRange) -> list[RuleResult]:
     bars = np.flatnonzero(np.isin(data.series.day, data.days))
     expected = _places(data, data.series.day[bars])
     absent = bars[~present[bars]]
-    wrong = np.flatnonzero((data.rows < 0) | (data.warm.any(axis=1) & ~data.defined.any(axis=1)))
+    wrong = np.flatnonzero((data.rows < 0) | data.counts.hollow)
     absent_of, wrong_of = _places(data, data.series.day[absent]), np.searchsorted(data.cuts, wrong, side="right") - 1
     wanted = np.bincount(expected, minlength=len(data.days)).tolist()
     broken = set(absent_of.tolist()) | set(wrong_of.tolist())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from blake3 import blake3
 
 from quant_resources.lakehouse.tables import Column, TableSpec
 
@@ -17,7 +20,7 @@ ROWS_AT_ONCE, THREADS = 50_000, 2
 
 
 def content_hashes(spec: TableSpec, canonical: pd.DataFrame, partitions: list[str]) -> dict[str, str]:
-    """SHA-256 (first 16 hex digits) of the content of each partition of a canonical frame.
+    """BLAKE3 (first 16 hex digits) of the content of each partition of a canonical frame.
 
     Input: a frame from ``TableSpec.canonical`` and the ISO partition keys that it covers. Output: one hash for each
     key; a partition without rows has the hash of the empty table. Columns marked ``hashed=False`` do not count.
@@ -56,25 +59,38 @@ def _hashes_of(table: str, columns: list[tuple[Column, pd.Series]], rows: Sequen
     encoded = [(c.name.encode(), _encoded(values.iloc[low:high], c)) for c, values in columns]
     hashes = []
     for start, stop in rows:
-        parts = [part for name, values in encoded for part in (name, _bytes(values, start - low, stop - low))]
+        parts = [part for name, values in encoded for part in (name, *_bytes(values, start - low, stop - low))]
         # In one piece: the lock is given back once a partition, not once a column.
-        hashes.append(hashlib.sha256(b"".join((table.encode(), *parts))).hexdigest()[:HASH_LENGTH])
+        hashes.append(_hash(b"".join((table.encode(), *parts))))
     return hashes
 
 
 def digest_of(parts: list[str]) -> str:
-    """SHA-256 (first 16 hex digits) of an ordered list of strings."""
-    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:HASH_LENGTH]
+    """BLAKE3 (first 16 hex digits) of an ordered list of strings."""
+    return _hash("\x1f".join(parts).encode())
 
 
-def _encoded(values: pd.Series, column: Column) -> np.ndarray | list[str | None]:
+def _hash(content: bytes) -> str:
+    return blake3(content).hexdigest(length=HASH_LENGTH // 2)
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """Strings in one piece of UTF-8: where each begins (one more than there are), how long it is (-1: missing)."""
+
+    starts: np.ndarray
+    lengths: np.ndarray
+    characters: memoryview
+
+
+def _encoded(values: pd.Series, column: Column) -> np.ndarray | _Texts:
     """Column in a canonical form: one NaN, no negative zero, integers for time."""
     if column.type == "float64":
         numbers: np.ndarray = values.to_numpy(dtype=np.float64) + 0.0
-        numbers[np.isnan(numbers)] = np.nan
+        np.copyto(numbers, np.nan, where=np.isnan(numbers))
         return numbers
     if column.type == "string":
-        return [None if v is None or v != v else str(v) for v in values.tolist()]
+        return _texts(values)
     if column.type == "date":
         return values.to_numpy(dtype="datetime64[D]").astype(np.int64)
     if column.type == "timestamp":
@@ -82,10 +98,20 @@ def _encoded(values: pd.Series, column: Column) -> np.ndarray | list[str | None]
     return values.to_numpy(dtype=np.bool_ if column.type == "bool" else np.int64)
 
 
-def _bytes(values: np.ndarray | list[str | None], start: int, stop: int) -> bytes | memoryview:
+def _texts(values: pd.Series) -> _Texts:
+    given = pa.array(values, type=pa.large_string(), from_pandas=True)
+    filled = pc.fill_null(given, "")
+    # Put together anew: in one chunk, and without an offset into the column that this may be a slice of.
+    chunks = filled.chunks if isinstance(filled, pa.ChunkedArray) else [filled]
+    whole = pa.concat_arrays([*chunks, pa.array([], pa.large_string())])
+    _, offsets, characters = whole.buffers()
+    starts = np.frombuffer(offsets, dtype=np.int64, count=len(whole) + 1)
+    lengths = np.where(pc.is_null(given).to_numpy(zero_copy_only=False), -1, np.diff(starts))
+    return _Texts(starts, lengths, memoryview(characters if characters is not None else b""))
+
+
+def _bytes(values: np.ndarray | _Texts, start: int, stop: int) -> tuple[memoryview, ...]:
     if isinstance(values, np.ndarray):
-        return values[start:stop].data
-    # The lengths (-1: missing) say where one text ends, so no character needs to be a separator.
-    texts = values[start:stop]
-    lengths = np.array([-1 if t is None else len(t) for t in texts], dtype=np.int64)
-    return lengths.tobytes() + "".join(t for t in texts if t is not None).encode()
+        return (values[start:stop].data,)
+    # The lengths say where one text ends, so no character needs to be a separator.
+    return values.lengths[start:stop].data, values.characters[values.starts[start] : values.starts[stop]]

@@ -168,7 +168,7 @@ def _writer_properties(spec: TableSpec) -> WriterProperties:
     """
     plain = ColumnProperties(dictionary_enabled=False)
     columns = {c.name: plain for c in spec.columns if c.type == "float64"}
-    return WriterProperties(compression="SNAPPY", column_properties=columns)
+    return WriterProperties(compression="SNAPPY" if spec.compressed else "UNCOMPRESSED", column_properties=columns)
 
 
 def _batches(spec: TableSpec, data: pa.Table) -> Iterator[pa.RecordBatch]:

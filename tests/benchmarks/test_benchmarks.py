@@ -81,7 +81,7 @@ def test_windows_are_compared_at_equal_work(series):
 
 
 def test_stored_bars_are_published_features_on_every_day(folder):
-    told = stored_bars.run(folder)
+    (told,) = stored_bars.publish(folder).told["assets"]
     states = Ledger(Lakehouse(folder / "lakehouse")).states("features_matrix")
 
     assert (told["asked"], told["published"], told["refused"]) == (10, 10, 0)

@@ -11,7 +11,12 @@ from quant_assets.features.config import FeaturesConfig
 
 def test_the_shares_hold_every_feature_once_and_those_of_one_function_together(monkeypatch):
     computed = []
-    monkeypatch.setattr(compiling, "compute_features", lambda series, rows, features: computed.append(list(features)))
+
+    def compute(series, rows, features):
+        computed.append(list(features))
+        return {feature.id: np.zeros(len(rows)) for feature in features}
+
+    monkeypatch.setattr(compiling, "compute_features", compute)
 
     numbers = [compiling.compile_share(share, 3) for share in range(3)]
 
