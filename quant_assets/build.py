@@ -86,19 +86,23 @@ def watch_of(profile: Profile, assets: Sequence[BuiltAsset], clock: Clock) -> Wa
 def build_defs(
     profile: Profile | None = None,
     *,
+    built: Sequence[BuiltAsset] | None = None,
     resource_overrides: Mapping[str, Any] | None = None,
     clock: Clock = utc_now,
 ) -> dg.Definitions:
-    """Definitions of a profile (default: the one that ``QUANT_PROFILE`` names); tests replace resources and clock."""
+    """Definitions of a profile (default: the one that ``QUANT_PROFILE`` names); tests replace resources and clock.
+
+    ``built``: the profile's assets, where the caller has built them already.
+    """
     chosen = profile or load_profile()
-    assets = build_assets(chosen)
+    assets = build_assets(chosen) if built is None else built
     watched, watch = watched_assets(chosen, assets), watch_of(chosen, assets, clock)
     goes_on, market_days = chosen.end is None, market_job()
     mending = repair_job(chosen)
     asks_again = repair_sensor(chosen, mending, heals=chosen.venue.kind not in ("sample", "files"))
     return dg.Definitions(
         assets=[
-            *(automated(built.definition) for built in assets),
+            *(automated(asset.definition) for asset in assets),
             *(report_asset(chosen, meta) for meta in chosen.metas),
         ],
         asset_checks=freshness_checks(watch, watched),

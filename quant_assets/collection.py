@@ -10,10 +10,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """Let the cycle collector run rarely: while modules are loaded, or a range run makes its events.
+    """Let the cycle collector run rarely, as while a range run makes its events.
 
-    At the default thresholds it walks all of them again and again: a fifth of the time in which the definitions load,
-    a tenth of a whole backfill's.
+    At the default thresholds it walks all of them again and again: a tenth of the time of a whole backfill.
     """
     before = gc.get_threshold()
     gc.set_threshold(200_000, 20, 100)
@@ -21,6 +20,17 @@ def rare_collections() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
+
+
+@contextmanager
+def no_collection_while_loading() -> Iterator[None]:
+    """Collect nothing while modules are loaded, and never look at what they made: none of it becomes garbage."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def no_collection_at_exit() -> None:

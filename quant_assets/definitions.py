@@ -1,8 +1,8 @@
 """What Dagster loads."""
 
-from quant_assets.collection import rare_collections
+from quant_assets.collection import no_collection_while_loading
 
-with rare_collections():
+with no_collection_while_loading():
     from quant_assets.build import build_defs
 
     defs = build_defs()

@@ -21,6 +21,7 @@ from quant_resources.lakehouse.hashing import digest_of
 from quant_resources.lakehouse.store import Lakehouse
 from quant_resources.lakehouse.tables import Column, TableSpec
 
+_DAYS_AND_HASHES = b'0123456789abcdef-",'
 PUBLISHED = "published"
 REFUSED = "refused"
 
@@ -98,7 +99,8 @@ class InputSlice:
             "digest": self.digest,
         }
 
-    def to_json(self) -> str:
+    @cached_property
+    def json(self) -> str:
         """The manifest's record of the input: the summary, then ``partitions`` and ``data_versions``."""
         told = json.dumps(self.summary, separators=(",", ":"))[:-1]
         return f'{told},"partitions":{_json_list(self.partitions)},"data_versions":{_json_list(self.data_versions)}}}'
@@ -108,10 +110,8 @@ def _json_list(texts: Sequence[str]) -> str:
     """JSON of a list of texts; every partition names the partitions of its whole look-back, so it is made at once."""
     joined = '","'.join(texts)
     # Days and hashes hold nothing that JSON would escape.
-    plain = joined.isascii() and joined.isprintable() and "\\" not in joined
-    if not texts or not plain or joined.count('"') != 2 * (len(texts) - 1):
-        return json.dumps(list(texts), separators=(",", ":"))
-    return f'["{joined}"]'
+    plain = not joined.encode().translate(None, _DAYS_AND_HASHES) and joined.count('"') == 2 * (len(texts) - 1)
+    return f'["{joined}"]' if plain and texts else json.dumps(list(texts), separators=(",", ":"))
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class Manifest:
             "code_version": self.code_version,
             "env_hash": self.env_hash,
             "inputs_digest": self.inputs_digest,
-            "inputs": f"[{','.join(i.to_json() for i in self.inputs)}]",
+            "inputs": f"[{','.join(i.json for i in self.inputs)}]",
             "verdicts": json.dumps(self.verdicts, separators=(",", ":"), default=str),
         }
 

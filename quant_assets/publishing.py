@@ -16,6 +16,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import dagster as dg
@@ -277,11 +278,14 @@ def _write(
     for side in asset.side_tables:
         _replace(lakehouse, side, batch.sides.get(side.name), good, dict(asset.scope))
     canonical = asset.table.canonical(_rows_of(batch.frame, asset.table, good))
-    # Storing waits for files, hashing for the processor, and neither for the other.
-    with ThreadPoolExecutor(max_workers=1) as other_thread:
-        hashing = other_thread.submit(content_hashes, asset.table, canonical, good)
-        version = lakehouse.replace(asset.table, canonical, good, dict(asset.scope)) if good else -1
-        hashes = hashing.result()
+    # Storing waits for files, hashing for the processor, and the texts of the manifests need neither of their results.
+    with ThreadPoolExecutor(max_workers=2) as others:
+        hashing = others.submit(content_hashes, asset.table, canonical, good)
+        storing = others.submit(lakehouse.replace, asset.table, canonical, good, dict(asset.scope)) if good else None
+        records = {key: {v.level: v.to_records() for v in levels} for key, levels in verdicts.items()}
+        for item in chain.from_iterable(inputs.values()):
+            _ = item.json
+        hashes, version = hashing.result(), -1 if storing is None else storing.result()
     rows = rows_by_key(canonical[asset.table.partition_column])
     beside = {
         c.table.name: rows_by_key(batch.companions[c.table.name][c.table.partition_column])
@@ -307,7 +311,7 @@ def _write(
             code_version=code_version(*asset.rooms),
             env_hash=env_hash(),
             inputs=(*inputs[key], *own_slice(asset, key, versions)),
-            verdicts={v.level: v.to_records() for v in levels},
+            verdicts=records[key],
         )
         facts = batch.facts.get(key, {}) | ({"empty_on_purpose": batch.empty[key]} if key in batch.empty else {})
         outcomes.append(Outcome(manifest, levels, facts, {name: n.get(key, 0) for name, n in beside.items()}))

@@ -64,10 +64,11 @@ class GraphRunner:
         self.instance = instance
         self.lakehouse = lakehouse
         overrides = {"lakehouse": lakehouse, **({} if venue is None else {"venue": venue})}
-        self.defs = build_defs(profile, resource_overrides=overrides)
+        built = build_assets(profile)
+        self.defs = build_defs(profile, built=built, resource_overrides=overrides)
         self.graph = self.defs.resolve_asset_graph()
         self._assets = [a for a in self.defs.assets or () if isinstance(a, dg.AssetsDefinition)]
-        self._built = {built.declaration.key: built for built in build_assets(profile)}
+        self._built = {asset.declaration.key: asset for asset in built}
 
     def ordered(self, selection: Iterable[str] = ()) -> list[dg.AssetKey]:
         """Asset keys in graph order: all, or those named (asset, group, or either with ``+`` for all downstream).

@@ -8,16 +8,17 @@ database. Storages other than the default SQLite one are left alone: slower and 
 
 from __future__ import annotations
 
+import sqlite3
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import dagster as dg
 import sqlalchemy as db
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 
 # Bounds how long a transaction holds SQLite's single write lock while the daemon and other runs wait.
 MAX_EVENTS_PER_TRANSACTION = 500
@@ -57,6 +58,22 @@ def one_transaction(instance: dg.DagsterInstance) -> Iterator[None]:
     finally:
         del storage.store_event
     _store_together(storage, collected)
+
+
+@contextmanager
+def files_kept_open(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
+    """Inside this block SQLite does not clean up after each of a run's transactions, only once at the end.
+
+    It moves all new pages from its log into the database whenever the last connection is closed, and waits for the
+    disk; Dagster opens and closes one for every block of statements.
+    """
+    storage: Any = instance.event_log_storage
+    with ExitStack() as stack:
+        if type(storage) is SqliteEventLogStorage:
+            for shard in (run_id, INDEX_SHARD_NAME):
+                connection = stack.enter_context(closing(sqlite3.connect(storage.path_for_shard(shard))))
+                connection.execute("select 1 from sqlite_master").fetchone()
+        yield
 
 
 @contextmanager

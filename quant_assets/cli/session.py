@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from quant_assets.collection import no_collection_while_loading
 from quant_assets.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,10 +45,11 @@ def open_lakehouse() -> Lakehouse:
 def open_runner(profile: str | None) -> Iterator[GraphRunner]:
     """A runner on the configured profile, instance and lakehouse."""
     quiet()
-    from dagster import DagsterInstance
+    with no_collection_while_loading():
+        from dagster import DagsterInstance
 
-    from quant_assets.profiles.load import load_profile
-    from quant_assets.running import GraphRunner
+        from quant_assets.profiles.load import load_profile
+        from quant_assets.running import GraphRunner
 
     chosen = load_profile(profile)
     with DagsterInstance.from_config(str(dagster_home())) as instance:

@@ -26,6 +26,23 @@ def are_lives(first: IntArray) -> bool:
 
 
 @kernel
+def window_starts(rows: IntArray, first: IntArray, day: IntArray, window: int, span_days: int, out: IntArray) -> None:
+    """First row of each window of at most ``window`` bars of one life that ends at ``rows`` and spans ``span_days``."""
+    for i in range(len(rows)):
+        start = max(first[rows[i]], rows[i] - window + 1)
+        oldest = day[rows[i]] - span_days + 1
+        if day[start] < oldest:  # days rise within a life: halve what is left until it begins inside the span
+            end = rows[i]
+            while start < end:
+                middle = (start + end) // 2
+                if day[middle] < oldest:
+                    start = middle + 1
+                else:
+                    end = middle
+        out[i] = start
+
+
+@kernel
 def lag(values: FloatArray, first: IntArray, bars: int, out: FloatArray) -> None:
     """Value ``bars`` bars earlier in the same life; NaN where the life is younger."""
     out[:bars] = np.nan

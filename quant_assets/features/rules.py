@@ -115,12 +115,12 @@ def _column_problem(frame: pd.DataFrame, features: Sequence[Feature]) -> str:
 def _schema_results(frame: pd.DataFrame, days: IntArray) -> list[RuleResult]:
     """L2.SCHEMA of each day: sorted by symbol, no symbol twice (the columns are right already)."""
     number = frame["date"].to_numpy().astype("datetime64[D]").astype(np.int64)
-    timed = (frame["date"] != frame["date"].dt.normalize()).to_numpy()
+    timed = frame["date"].to_numpy() != number.astype("datetime64[D]")
     order = np.argsort(number, kind="stable")
     number = number[order]
-    code = pd.factorize(frame["symbol"].array, sort=True)[0][order]
+    symbol = frame["symbol"].array.take(order)
     wrong = timed[order]
-    wrong[1:] |= (number[1:] == number[:-1]) & (code[1:] <= code[:-1])
+    wrong[1:] |= (number[1:] == number[:-1]) & np.asarray(symbol[1:] <= symbol[:-1], dtype=np.bool_)
     results = []
     for low, high in zip(np.searchsorted(number, days), np.searchsorted(number, days, side="right"), strict=True):
         at = np.flatnonzero(wrong[low:high]) + low

@@ -102,12 +102,10 @@ class BarSeries:
 
         At most ``window`` bars, of the same life, of the last ``span_days`` calendar days (the row's day included).
         """
-        start = np.maximum(self.first[rows], rows - window + 1)
-        oldest = self.day[rows] - span_days + 1
-        late = np.flatnonzero(self.day[start] < oldest)
-        if len(late):
-            wanted = self.code[rows[late]] * _DAY_SPAN + oldest[late]
-            start[late] = np.maximum(start[late], np.searchsorted(self.key, wanted))
+        from quant_assets.features.bar_kernels import window_starts
+
+        start = np.empty(len(rows), dtype=np.int64)
+        window_starts(np.ascontiguousarray(rows, dtype=np.int64), self.first, self.day, window, span_days, start)
         return start
 
     def anchor_of(self, rows: IntArray, block_days: int) -> IntArray:

@@ -38,19 +38,16 @@ def tally(
     A row is marked WARM and DEFINED where any of its places and values is warm, LACKING where any value is missing.
     """
     for d in range(days[0], days[1]):
+        marks = flags[cuts[d] : cuts[d + 1]]
         for k in range(len(values)):
-            there = outside = ready = warm_values = 0
-            for i in range(cuts[d], cuts[d + 1]):
-                value = values[k, i]
-                known = value == value
-                warm = held[shape[k], i] >= least[k]
-                sound = limits[k, 0] <= value and value <= limits[k, 1]
-                there += known
-                outside += known and not sound
-                ready += warm
-                warm_values += known and warm
-                flags[i] |= WARM * warm | DEFINED * (known and warm) | LACKING * (not known)
-            counts[0, d, k] = there
-            counts[1, d, k] = outside
-            counts[2, d, k] = ready
-            counts[3, d, k] = warm_values
+            row, bars = values[k, cuts[d] : cuts[d + 1]], held[shape[k], cuts[d] : cuts[d + 1]]
+            low, high, enough = limits[k, 0], limits[k, 1], least[k]
+            known = sound = warm = both = 0
+            for i in range(len(marks)):
+                is_known, is_warm = row[i] == row[i], bars[i] >= enough
+                known += is_known
+                sound += (row[i] >= low) & (row[i] <= high)
+                warm += is_warm
+                both += is_known & is_warm
+                marks[i] |= WARM * is_warm + DEFINED * (is_known & is_warm) + LACKING * (not is_known)
+            counts[0, d, k], counts[1, d, k], counts[2, d, k], counts[3, d, k] = known, known - sound, warm, both

@@ -103,8 +103,8 @@ class TableSpec:
             return self.arrow_schema.empty_table()
         for column in self.columns:
             if column.type == "date":
-                days = pd.to_datetime(canonical[column.name]).dropna()
-                if (days != days.dt.normalize()).any():  # Arrow would cut the time of day off without a word
+                days = pd.DatetimeIndex(pd.to_datetime(canonical[column.name]).unique()).dropna()
+                if (days != days.normalize()).any():  # Arrow would cut the time of day off without a word
                     raise ValueError(f"table {self.name}: {column.name} holds times of day; UTC midnights are expected")
         if self.physical == MONTH:
             # Each day is written out once, not once a row; a row without a day (-1) gets no month.
@@ -120,7 +120,7 @@ class TableSpec:
             if column.type == "date" and column.name in frame.columns:
                 frame[column.name] = frame[column.name].astype("datetime64[us]")
         order = [c for c in self.sort_columns if c in frame.columns]
-        if not _ascends(table, order):
+        if not ascends(table, order):
             frame = frame.sort_values(order, kind="stable", ignore_index=True)
         return frame[columns]
 
@@ -128,13 +128,16 @@ class TableSpec:
 def _stands_in_order(frame: pd.DataFrame, names: list[str]) -> bool:
     """Whether the rows of a frame ascend by these columns; False for what Arrow cannot compare."""
     try:
-        return _ascends(pa.Table.from_pandas(frame[names], preserve_index=False), names)
+        return ascends(pa.Table.from_pandas(frame[names], preserve_index=False), names)
     except pa.ArrowException:
         return False
 
 
-def _ascends(table: pa.Table, names: list[str]) -> bool:
-    """Whether the rows stand in ascending order of these columns; a look that costs a tenth of sorting them."""
+def ascends(table: pa.Table, names: list[str], *, strictly: bool = False) -> bool:
+    """Whether the rows stand in ascending order of these columns; a look that costs a tenth of sorting them.
+
+    ``strictly``: and no two of them are equal.
+    """
     tied: pa.ChunkedArray | None = None
     for name in names:
         before, after = table[name].slice(0, max(len(table) - 1, 0)), table[name].slice(1)
@@ -142,4 +145,4 @@ def _ascends(table: pa.Table, names: list[str]) -> bool:
         if falls.null_count or pc.any(falls if tied is None else pc.and_(falls, tied)).as_py():
             return False
         tied = equal if tied is None else pc.and_(equal, tied)
-    return True
+    return not (strictly and tied is not None and pc.any(tied).as_py())
