@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from quant_assets.collection import no_collection_at_exit
 from quant_assets.features.config import FeaturesConfig
 from quant_assets.features.matrix import features_frame
 from quant_assets.features.series import COLUMNS
@@ -50,5 +51,6 @@ def run(lakehouse: Path, ids: tuple[str, ...], times: Sequence[str] = ("first", 
 
 
 if __name__ == "__main__":
+    no_collection_at_exit()
     once = ("first",) if sys.argv[3:] == ["once"] else ("first", "again")
     print(json.dumps(run(Path(sys.argv[1]), tuple(sys.argv[2].split(",")), once)))

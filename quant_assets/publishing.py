@@ -271,21 +271,15 @@ def _write(
 ) -> list[Outcome]:
     """Commit the good partitions, then the refused frames, then the manifests; in this order on purpose."""
     good = [k for k, levels in verdicts.items() if all(v.passed for v in levels)]
-    for companion in asset.companions:
-        _replace(lakehouse, companion.table, batch.companions.get(companion.table.name), ready, {})
-    for record in asset.records:
-        _replace(lakehouse, record, batch.sides.get(record.name), ready, dict(asset.scope))
-    for side in asset.side_tables:
-        _replace(lakehouse, side, batch.sides.get(side.name), good, dict(asset.scope))
     canonical = asset.table.canonical(_rows_of(batch.frame, asset.table, good))
     # Storing waits for files, hashing for the processor, and the texts of the manifests need neither of their results.
     with ThreadPoolExecutor(max_workers=2) as others:
         hashing = others.submit(content_hashes, asset.table, canonical, good)
-        storing = others.submit(lakehouse.replace, asset.table, canonical, good, dict(asset.scope)) if good else None
+        storing = others.submit(_store, lakehouse, asset, batch, canonical, ready, good)
         records = {key: {v.level: v.to_records() for v in levels} for key, levels in verdicts.items()}
         for item in chain.from_iterable(inputs.values()):
             _ = item.json
-        hashes, version = hashing.result(), -1 if storing is None else storing.result()
+        hashes, version = hashing.result(), storing.result()
     rows = rows_by_key(canonical[asset.table.partition_column])
     beside = {
         c.table.name: rows_by_key(batch.companions[c.table.name][c.table.partition_column])
@@ -318,6 +312,19 @@ def _write(
     ledger.record_refusals([_refusal(asset, batch.frame, o, stamp) for o in outcomes if not o.published])
     ledger.record((o.manifest for o in outcomes), stamp)
     return outcomes
+
+
+def _store(
+    lakehouse: Lakehouse, asset: PublishedAsset, batch: Batch, canonical: pd.DataFrame, ready: list[str], good: list[str]
+) -> int:
+    """Commit what goes with the partitions, then the good ones themselves; the version of their table, -1 for none."""
+    for companion in asset.companions:
+        _replace(lakehouse, companion.table, batch.companions.get(companion.table.name), ready, {})
+    for record in asset.records:
+        _replace(lakehouse, record, batch.sides.get(record.name), ready, dict(asset.scope))
+    for side in asset.side_tables:
+        _replace(lakehouse, side, batch.sides.get(side.name), good, dict(asset.scope))
+    return lakehouse.replace(asset.table, canonical, good, dict(asset.scope)) if good else -1
 
 
 def _replace(

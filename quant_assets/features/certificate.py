@@ -28,6 +28,8 @@ class PrefixEvidence:
     rows: IntArray
     recomputed: FloatArray
     differs: BoolArray
+    alone: Mapping[str, FloatArray]
+    """Values at ``rows`` by feature id, cross-sections' bases included: from each row's past alone, nothing after it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +65,7 @@ def gather_evidence(data: MatrixRange, compute: Compute) -> Evidence:
     at, start = located[picked], start[picked]
     rows = data.rows[at]
     prefix = prefix_evidence(data.series, rows, start, data.values[at], data.features, data.config, compute)
-    drift = warmup_drift(data.series, rows, data.features, data.config, compute)
+    drift = warmup_drift(data.series, rows, prefix.alone, data.features, data.config, compute)
     return Evidence(at, data.series.day[rows], prefix, drift)
 
 
@@ -119,7 +121,8 @@ def prefix_evidence(
         if feature.base is not None:
             found = recomputed_at_dates(series, rows, feature, under[feature.root.id], compute)
             recomputed[:, k], leaks[:, k] = found
-    return PrefixEvidence(rows, recomputed, leaks | _differs(recomputed, stored[:, :, None]))
+    alone = {name: values[:, FUTURES.index("cut")] for name, values in under.items()}
+    return PrefixEvidence(rows, recomputed, leaks | _differs(recomputed, stored[:, :, None]), alone)
 
 
 def _under_futures(
@@ -144,9 +147,16 @@ def _under_futures(
 
 
 def warmup_drift(
-    series: BarSeries, rows: IntArray, features: Sequence[Feature], config: FeaturesConfig, compute: Compute
+    series: BarSeries,
+    rows: IntArray,
+    alone: Mapping[str, FloatArray],
+    features: Sequence[Feature],
+    config: FeaturesConfig,
+    compute: Compute,
 ) -> Mapping[str, Drift]:
     """For each feature with a declared drift, how far its values at ``rows`` move on each of ``warmup_multiples``.
+
+    ``alone`` are the values of the declared window.
 
     Only rows that have that much history count; a feature without such a row is absent. A cross-section has the drift
     of its base.
@@ -154,32 +164,36 @@ def warmup_drift(
     found: dict[str, Drift] = {}
     drifting = [f for f in roots(features) if f.drift > 0]
     for shape in sorted({f.shape for f in drifting}):
-        found |= _drifts_of(series, rows, [f for f in drifting if f.shape == shape], config.warmup_multiples, compute)
+        alike = [f for f in drifting if f.shape == shape]
+        found |= _drifts_of(series, rows, alone, alike, config.warmup_multiples, compute)
     return {f.id: found[f.root.id] for f in features if f.root.id in found}
 
 
 def _drifts_of(
-    series: BarSeries, rows: IntArray, alike: Sequence[Feature], multiples: Sequence[int], compute: Compute
+    series: BarSeries,
+    rows: IntArray,
+    alone: Mapping[str, FloatArray],
+    alike: Sequence[Feature],
+    multiples: Sequence[int],
+    compute: Compute,
 ) -> dict[str, Drift]:
     """Drift of features of one shape on each of ``multiples``; empty where no row has such a history."""
-    longer = {m: [_longer(f, m) for f in alike] for m in multiples}
-    enough = {m: available_bars(series, rows, some[0]) >= some[0].window for m, some in longer.items()}
-    some = np.logical_or.reduce(list(enough.values()))
-    if not some.any():
-        return {}
-    near = compute(series, rows[some], alike)
-    parts: dict[str, list[Drift]] = {f.id: [] for f in alike}
-    for multiple, has in enough.items():
+    parts: dict[str, list[Drift]] = {}
+    for multiple in multiples:
+        longer = [_longer(f, multiple) for f in alike]
+        has = available_bars(series, rows, longer[0]) >= longer[0].window
+        if not has.any():
+            continue
         at = rows[has]
-        far = compute(series, at, longer[multiple])
+        far = compute(series, at, longer)
         for feature in alike:
-            a, b = near[feature.id][has[some]], far[feature.id]
+            a, b = alone[feature.id][has], far[feature.id]
             rating = "rating" in feature.tags
             size = feature.upper - feature.lower if rating else _magnitude(series, at, feature, b)
             moved = np.where(np.isnan(a) == np.isnan(b), np.abs(a - b) / size, np.inf)
             known = ~np.isnan(moved)
             windows = np.full(int(known.sum()), multiple, dtype=np.int64)
-            parts[feature.id].append(Drift(at[known], series.day[at[known]], windows, moved[known]))
+            parts.setdefault(feature.id, []).append(Drift(at[known], series.day[at[known]], windows, moved[known]))
     return {name: joined(some) for name, some in parts.items()}
 
 

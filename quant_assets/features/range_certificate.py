@@ -49,28 +49,30 @@ def certificates_frame(data: MatrixRange, evidence: Evidence, lag: Sequence[Rule
     reason[:, :] = np.where(refused, reason, np.array(_warnings(drift, tolerance, windows), dtype=object))
     with np.errstate(invalid="ignore"):
         density = counts.defined / np.where(counts.warm > 0, counts.warm, np.nan)
-    each = [f.id for f in features]
+    # In the order in which the table keeps them.
+    order = np.argsort([f.id for f in features])
+    each = [features[k].id for k in order]
     begin, end = (data.days[i].astype("datetime64[D]").astype("datetime64[us]") for i in (0, -1))
     frame = pd.DataFrame(
         {
             "date": np.repeat(data.days.astype("datetime64[D]").astype("datetime64[us]"), len(features)),
             "feature": each * days,
-            "version": np.tile([f.version for f in features], days),
+            "version": np.tile([features[k].version for k in order], days),
             "made_from": [known.made_from[name] for name in each] * days,
-            "state": np.where(refused, NOT_CERTIFIED, CERTIFIED).ravel(),
-            "reason": reason.ravel(),
+            "state": np.where(refused, NOT_CERTIFIED, CERTIFIED)[:, order].ravel(),
+            "reason": reason[:, order].ravel(),
             "rows": np.repeat([r.checked for r in lag], len(features)),
             "lagging": np.repeat([r.breaches for r in lag], len(features)),
-            "values": counts.values.ravel(),
-            "outside": counts.outside.ravel(),
-            "warm": counts.warm.ravel(),
-            "density": density.ravel(),
+            "values": counts.values[:, order].ravel(),
+            "outside": counts.outside[:, order].ravel(),
+            "warm": counts.warm[:, order].ravel(),
+            "density": density[:, order].ravel(),
             "recomputed": evidence.prefix.differs[:, 0].size,
-            "breaches": np.tile(breaches, days),
-            "drift_samples": np.tile(drift_samples, days),
-            "drift_windows": np.tile(windows, days),
-            "drift": np.tile(drift, days),
-            "tolerance": np.tile(tolerance, days),
+            "breaches": np.tile(breaches[order], days),
+            "drift_samples": np.tile(drift_samples[order], days),
+            "drift_windows": np.tile(windows[order], days),
+            "drift": np.tile(drift[order], days),
+            "tolerance": np.tile(tolerance[order], days),
             "evidence_from": begin,
             "evidence_to": end,
         }

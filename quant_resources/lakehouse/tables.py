@@ -9,6 +9,7 @@ import datetime as dt
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -111,18 +112,31 @@ class TableSpec:
             day, found = pd.factorize(canonical[self.partition_column])
             months = pd.Series(pd.DatetimeIndex(found).strftime("%Y-%m"), dtype="str").reindex(day).array
             canonical = canonical.assign(**{MONTH: months})
-        return pa.Table.from_pandas(canonical, schema=self.arrow_schema, preserve_index=False)
+        arrays = [_array(canonical[field.name], field.type) for field in self.arrow_schema]
+        return pa.Table.from_arrays(arrays, schema=self.arrow_schema)
 
     def from_arrow(self, table: pa.Table, columns: list[str]) -> pd.DataFrame:
         """Pandas frame in canonical order; dates come back as naive ``datetime64[us]`` midnights (UTC days)."""
-        frame: pd.DataFrame = table.to_pandas(date_as_object=False)
-        for column in self.columns:
-            if column.type == "date" and column.name in frame.columns:
-                frame[column.name] = frame[column.name].astype("datetime64[us]")
+        instants = pa.schema([f.with_type(pa.timestamp("us")) if pa.types.is_date(f.type) else f for f in table.schema])
+        frame: pd.DataFrame = table.cast(instants).to_pandas()
         order = [c for c in self.sort_columns if c in frame.columns]
         if not ascends(table, order):
             frame = frame.sort_values(order, kind="stable", ignore_index=True)
         return frame[columns]
+
+
+def _array(values: pd.Series, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
+    """Arrow array of a column, NaN as null; raises on values of a wrong type.
+
+    Numbers are not copied and their nulls not looked for one by one, which takes Arrow ten times as long.
+    """
+    if kind != pa.float64() or values.dtype != np.float64:
+        return pa.Array.from_pandas(values, type=kind)
+    numbers = np.ascontiguousarray(values.to_numpy())
+    known = ~np.isnan(numbers)
+    missing = len(known) - int(np.count_nonzero(known))
+    present = pa.py_buffer(np.packbits(known, bitorder="little")) if missing else None
+    return pa.Array.from_buffers(kind, len(numbers), [present, pa.py_buffer(numbers)], null_count=missing)
 
 
 def _stands_in_order(frame: pd.DataFrame, names: list[str]) -> bool:
