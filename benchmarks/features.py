@@ -72,7 +72,7 @@ def from_stored_bars(size: Sizes) -> Iterator[Measurement]:
             ended.cpu,
             1,
             15.0,
-            f"`quant backfill` from start to end, {told['seconds']:.1f} s of it in the run; {told['published']:,} daily "
+            f"`quant backfill`, start to end, {told['seconds']:.1f} s of it in the run; {told['published']:,} daily "
             f"partitions (days with fewer than {reach} days of bars before them rest on what there is)",
             ended.memory,
             3072.0,

@@ -19,7 +19,7 @@ from quant_assets.keys import check_name
 
 if TYPE_CHECKING:
     from quant_assets.manifests import InputSlice
-    from quant_assets.publishing import Outcome
+    from quant_assets.storing import Outcome
 
 EXIT_CODE = "exit_code"
 INPUT_VERSION_TAG = "dagster/input_data_version"
@@ -257,7 +257,7 @@ def _metadata(outcome: Outcome, picture: str | None) -> dict[str, Any]:
 
 
 def _input_text(item: InputSlice) -> str:
-    """An input in words: a line is read at once on Dagster's page, and cheaper to store than JSON for each partition."""
+    """An input in words: a line is read at once on Dagster's page, and cheaper to store than JSON."""
     told = item.summary
     days = f"{told['first']} .. {told['last']}" if told["count"] > 1 else told["first"] or "nothing"
     return f"{item.asset}: {days} ({told['count']} at table version {item.table_version}, content {item.digest})"

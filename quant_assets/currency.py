@@ -11,7 +11,7 @@ from quant_assets.errors import ContractViolation
 from quant_assets.factory import BuiltAsset
 from quant_assets.gate import ContractGate
 from quant_assets.manifests import PUBLISHED, InputSlice, Ledger
-from quant_assets.publishing import own_slice
+from quant_assets.storing import own_slice
 from quant_resources.lakehouse.hashing import digest_of
 from quant_resources.lakehouse.store import Lakehouse
 

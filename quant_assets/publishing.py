@@ -13,24 +13,21 @@ or a published one that Dagster does not show yet (``quant backfill`` announces 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
 import dagster as dg
 import numpy as np
 import pandas as pd
 
-from quant_assets import announcing
-from quant_assets.code_version import code_version, env_hash
+from quant_assets.announcing import announce
 from quant_assets.contracts.verdict import RuleResult, Verdict, error_rule
 from quant_assets.declaration import Batch, Input, PublishedAsset
 from quant_assets.errors import ContractViolation, EmptyResult, QuantError
 from quant_assets.gate import ContractGate
-from quant_assets.manifests import PUBLISHED, REFUSED, InputSlice, Ledger, Manifest
-from quant_resources.lakehouse.hashing import content_hashes
+from quant_assets.manifests import REFUSED, InputSlice, Ledger
+from quant_assets.storing import Judged, Outcome, rows_by_key, rows_of, store
 from quant_resources.lakehouse.store import Lakehouse
 from quant_resources.lakehouse.tables import TableSpec
 
@@ -131,21 +128,6 @@ class PartitionRun:
 Body = Callable[[PartitionRun], Batch]
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """One partition after the attempt; ``companion_rows`` counts its rows in each companion's table."""
-
-    manifest: Manifest
-    verdicts: tuple[Verdict, ...]
-    facts: Mapping[str, Any]
-    companion_rows: Mapping[str, int]
-
-    @property
-    def published(self) -> bool:
-        """Whether the partition was published."""
-        return self.manifest.status == PUBLISHED
-
-
 def publish_partitions(
     context: dg.AssetExecutionContext, lakehouse: Lakehouse, asset: PublishedAsset, body: Body, config_hash: str
 ) -> Iterator[Any]:
@@ -163,16 +145,17 @@ def publish_partitions(
     try:
         for start in range(0, len(keys), size):
             some = keys[start : start + size]
-            made, picture = _publish(context, lakehouse, ledger, asset, body, config_hash, some)
-            outcomes += made
+            judged = _judge(context, lakehouse, ledger, asset, body, config_hash, some)
+            outcomes += store(lakehouse, ledger, judged)
+            picture = _picture(judged)
     except QuantError as error:
         stopped = error
     if asset.settled is not None and stopped is None and all(o.published for o in outcomes):
         asset.settled(context.resources, keys)
-    yield from announcing.announce(context, asset, keys, outcomes, picture, stopped)
+    yield from announce(context, asset, keys, outcomes, picture, stopped)
 
 
-def _publish(
+def _judge(
     context: dg.AssetExecutionContext,
     lakehouse: Lakehouse,
     ledger: Ledger,
@@ -180,8 +163,8 @@ def _publish(
     body: Body,
     config_hash: str,
     keys: list[str],
-) -> tuple[list[Outcome], str | None]:
-    """Outcome of each partition of one piece, and the picture of the newest."""
+) -> Judged:
+    """One piece computed and judged."""
     # Taken before the body reads: what is decided meanwhile makes the partition not current, never unnoticed.
     standing = asset.standing_inputs(lakehouse, keys)
     ready, blocked = _pass_gate(lakehouse, ContractGate(ledger), asset, keys)
@@ -189,8 +172,7 @@ def _publish(
     batch = body(run) if ready else Batch(asset_frame(asset), {})
     verdicts = {**blocked, **_complete_verdicts(asset, batch, list(ready))}
     inputs = {k: (*ready.get(k, {}).values(), *standing.get(k, ())) for k in keys}
-    outcomes = _write(context.run.run_id, lakehouse, ledger, asset, batch, verdicts, list(ready), inputs, config_hash)
-    return outcomes, _picture(asset, batch, outcomes)
+    return Judged(asset, context.run.run_id, config_hash, batch, verdicts, inputs, list(ready))
 
 
 def asset_frame(asset: PublishedAsset) -> pd.DataFrame:
@@ -258,124 +240,9 @@ def _not_computed(asset: PublishedAsset, key: str, error: QuantError) -> tuple[V
     return tuple(Verdict(level, (broken,)) for level in asset.levels)
 
 
-def _write(
-    run_id: str,
-    lakehouse: Lakehouse,
-    ledger: Ledger,
-    asset: PublishedAsset,
-    batch: Batch,
-    verdicts: dict[str, tuple[Verdict, ...]],
-    ready: list[str],
-    inputs: Mapping[str, tuple[InputSlice, ...]],
-    config_hash: str,
-) -> list[Outcome]:
-    """Commit the good partitions, then the refused frames, then the manifests; in this order on purpose."""
-    good = [k for k, levels in verdicts.items() if all(v.passed for v in levels)]
-    canonical = asset.table.canonical(_rows_of(batch.frame, asset.table, good))
-    # Storing waits for files, hashing for the processor, and the texts of the manifests need neither of their results.
-    with ThreadPoolExecutor(max_workers=2) as others:
-        hashing = others.submit(content_hashes, asset.table, canonical, good)
-        storing = others.submit(_store, lakehouse, asset, batch, canonical, ready, good)
-        records = {key: {v.level: v.to_records() for v in levels} for key, levels in verdicts.items()}
-        for item in chain.from_iterable(inputs.values()):
-            _ = item.json
-        hashes, version = hashing.result(), storing.result()
-    rows = rows_by_key(canonical[asset.table.partition_column])
-    beside = {
-        c.table.name: rows_by_key(batch.companions[c.table.name][c.table.partition_column])
-        for c in asset.companions
-        if c.table.name in batch.companions
-    }
-    stamp = dt.datetime.now(dt.UTC).replace(tzinfo=None)
-    # Read only where a partition rests on its asset's own past.
-    stored = {} if asset.self_dependent is None else ledger.states(asset.name)
-    versions = {**{k: s.data_version for k, s in stored.items()}, **hashes}
-    outcomes = []
-    for key, levels in verdicts.items():
-        manifest = Manifest(
-            asset=asset.name,
-            partition=key,
-            status=PUBLISHED if key in hashes else REFUSED,
-            run_id=run_id,
-            data_version=hashes.get(key, ""),
-            table=asset.table.name,
-            table_version=version if key in hashes else -1,
-            rows=rows.get(key, 0),
-            config_hash=config_hash,
-            code_version=code_version(*asset.rooms),
-            env_hash=env_hash(),
-            inputs=(*inputs[key], *own_slice(asset, key, versions)),
-            verdicts=records[key],
-        )
-        facts = batch.facts.get(key, {}) | ({"empty_on_purpose": batch.empty[key]} if key in batch.empty else {})
-        outcomes.append(Outcome(manifest, levels, facts, {name: n.get(key, 0) for name, n in beside.items()}))
-    ledger.record_refusals([_refusal(asset, batch.frame, o, stamp) for o in outcomes if not o.published])
-    ledger.record((o.manifest for o in outcomes), stamp)
-    return outcomes
-
-
-def _store(
-    lakehouse: Lakehouse, asset: PublishedAsset, batch: Batch, canonical: pd.DataFrame, ready: list[str], good: list[str]
-) -> int:
-    """Commit what goes with the partitions, then the good ones themselves; the version of their table, -1 for none."""
-    for companion in asset.companions:
-        _replace(lakehouse, companion.table, batch.companions.get(companion.table.name), ready, {})
-    for record in asset.records:
-        _replace(lakehouse, record, batch.sides.get(record.name), ready, dict(asset.scope))
-    for side in asset.side_tables:
-        _replace(lakehouse, side, batch.sides.get(side.name), good, dict(asset.scope))
-    return lakehouse.replace(asset.table, canonical, good, dict(asset.scope)) if good else -1
-
-
-def _replace(
-    lakehouse: Lakehouse, table: TableSpec, frame: pd.DataFrame | None, keys: list[str], scope: dict[str, str]
-) -> None:
-    if not keys:
-        return
-    rows = pd.DataFrame({name: [] for name in table.column_names}) if frame is None else frame
-    lakehouse.replace(table, table.canonical(_rows_of(rows, table, keys)), keys, scope)
-
-
-def _rows_of(frame: pd.DataFrame, table: TableSpec, keys: Sequence[str]) -> pd.DataFrame:
-    """Rows of these partitions, with the partition column as UTC days."""
-    days = pd.to_datetime(frame[table.partition_column])
-    kept = frame.assign(**{table.partition_column: days})
-    held = days.isin(pd.to_datetime(list(keys)))
-    return kept if held.all() else kept[held]
-
-
-def rows_by_key(days: pd.Series) -> dict[str, int]:
-    """Number of rows of each partition key (ISO day), for the partition column of a frame."""
-    counts = pd.to_datetime(days).value_counts(sort=False)
-    return dict(zip(pd.DatetimeIndex(counts.index).strftime("%Y-%m-%d"), counts.tolist(), strict=True))
-
-
-def own_slice(asset: PublishedAsset, key: str, versions: Mapping[str, str]) -> tuple[InputSlice, ...]:
-    """What a partition reads of its own asset's past, where it does; ``versions`` are data versions by partition."""
-    before = [] if asset.self_dependent is None else asset.self_dependent.keys(key)
-    if not before:
-        return ()
-    contents = tuple(versions.get(k, "") for k in before)
-    return (InputSlice(asset.name, asset.table.name, -1, tuple(before), contents),)
-
-
-def _refusal(asset: PublishedAsset, frame: pd.DataFrame, outcome: Outcome, stamp: dt.datetime) -> dict[str, Any]:
-    broken = [r for v in outcome.verdicts for r in v.errors]
-    rows = _rows_of(frame, asset.table, [outcome.manifest.partition])
-    return {
-        "asset": asset.name,
-        "partition": pd.Timestamp(outcome.manifest.partition),
-        "recorded_at": stamp,
-        "run_id": outcome.manifest.run_id,
-        "rules": ",".join(dict.fromkeys(r.rule for r in broken)),
-        "reason": "; ".join(dict.fromkeys(r.message for r in broken)),
-        "frame": rows.to_json(orient="records", date_format="iso"),
-    }
-
-
-def _picture(asset: PublishedAsset, batch: Batch, outcomes: list[Outcome]) -> str | None:
-    """Markdown picture of the newest published partitions, where the asset declares one."""
-    published = [o.manifest.partition for o in outcomes if o.published]
-    if asset.chart is None or not published or batch.frame.empty:
+def _picture(judged: Judged) -> str | None:
+    """Markdown picture of the published partitions, where the asset declares one."""
+    asset, frame, good = judged.asset, judged.batch.frame, judged.good
+    if asset.chart is None or not good or frame.empty:
         return None
-    return asset.chart(_rows_of(batch.frame, asset.table, published))
+    return asset.chart(rows_of(frame, asset.table, good))

@@ -15,8 +15,8 @@ from quant_assets.factory import BuiltAsset
 from quant_assets.gate import ContractGate
 from quant_assets.keys import asset_name
 from quant_assets.manifests import PUBLISHED, InputSlice, Ledger
-from quant_assets.publishing import own_slice
 from quant_assets.running import GraphRunner
+from quant_assets.storing import own_slice
 
 Contents = dict[str, dict[str, str]]
 """Data version by partition by input."""

@@ -164,7 +164,7 @@ RETURNS_TABLE = TableSpec(
 def features_table(columns: Sequence[tuple[str, str, str]]) -> TableSpec:
     """Table of the feature matrix for features given as (id, description, unit)."""
     features = tuple(Column(name, "float64", text, unit) for name, text, unit in columns)
-    return TableSpec("features_matrix", (_DATE, _SYMBOL, *features), compressed=False)
+    return TableSpec("features_matrix", (_DATE, _SYMBOL, *features), plain_numbers=True)
 
 
 FEATURE_CERTIFICATES_TABLE = TableSpec(

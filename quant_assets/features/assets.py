@@ -16,8 +16,9 @@ from quant_assets.features.matrix import as_series, days_needed, features_frame
 from quant_assets.features.range_certificate import Known, certificate_facts
 from quant_assets.features.rules import judge_features
 from quant_assets.profiles.model import Profile
-from quant_assets.publishing import PartitionRun, asset_frame, rows_by_key
+from quant_assets.publishing import PartitionRun, asset_frame
 from quant_assets.sessions import open_keys, record_closed
+from quant_assets.storing import rows_by_key
 from quant_assets.tables import FEATURE_CERTIFICATES_TABLE, OHLCV_TABLE, features_table
 from quant_resources.lakehouse.tables import TableSpec
 

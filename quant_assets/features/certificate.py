@@ -29,7 +29,7 @@ class PrefixEvidence:
     recomputed: FloatArray
     differs: BoolArray
     alone: Mapping[str, FloatArray]
-    """Values at ``rows`` by feature id, cross-sections' bases included: from each row's past alone, nothing after it."""
+    """Values at ``rows`` by feature id, bases of cross-sections included: from each row's past, nothing after it."""
 
 
 @dataclass(frozen=True, eq=False)

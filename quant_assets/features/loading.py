@@ -8,7 +8,7 @@ import numpy as np
 
 
 def load_compiler_meanwhile() -> None:
-    """Start to load what every kernel needs, in a thread of its own; whoever calls a kernel first waits for the rest."""
+    """Start to load what every kernel needs, in a thread of its own; the first call of a kernel waits for the rest."""
     threading.Thread(target=_call_one_kernel, name="loads the compiler", daemon=True).start()
 
 

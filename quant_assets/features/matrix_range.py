@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -68,20 +69,22 @@ class MatrixRange:
     def outside(self, some: slice) -> BoolArray:
         """Where a value of ``some`` rows is infinite or out of its feature's declared range."""
         values, (least, largest) = self.values[some], self.limits.T
-        return self.known(some) & ~((values >= least) & (values <= largest))
+        outside: BoolArray = self.known(some) & ~((values >= least) & (values <= largest))
+        return outside
 
     def warm(self, some: slice) -> BoolArray:
         """Where the bars of ``some`` rows hold at least the feature's declared warm-up."""
         shape, least = self.warm_ups
-        found: BoolArray = self.held[:, some][shape].T >= least
+        found: BoolArray = least <= self.held[:, some][shape].T
         return found
 
     @cached_property
     def limits(self) -> FloatArray:
         """Least and largest sound value of each feature (features, 2): its declared bounds, none of them infinite."""
         bounds = np.array([(f.lower, f.upper) for f in self.features])
-        slack = BOUND_SLACK * np.maximum(np.abs(bounds), 1.0) * (-1.0, 1.0)
-        return np.clip(bounds + slack, -_LARGEST, _LARGEST)
+        slack = BOUND_SLACK * np.maximum(np.abs(bounds), 1.0) * np.array([-1.0, 1.0])
+        limits: FloatArray = np.clip(bounds + slack, -_LARGEST, _LARGEST)
+        return limits
 
     @cached_property
     def warm_ups(self) -> tuple[IntArray, IntArray]:
@@ -130,10 +133,10 @@ class MatrixRange:
             tally(values, self.cuts, days, self.limits, self.held, shape, least, found, flags)
 
         with ThreadPoolExecutor(max_workers=THREADS) as pool:
-            list(pool.map(count, zip(bounds[:-1], bounds[1:], strict=True)))
+            list(pool.map(count, pairwise(bounds)))
         hollow = (flags & (WARM | DEFINED)) == WARM
         complete = np.append(0, np.cumsum((flags & LACKING) == 0))[self.cuts]
-        return Counts(*found, hollow=hollow, complete=np.diff(complete))
+        return Counts(found[0], found[1], found[2], found[3], hollow, np.diff(complete))
 
     def cells(self, mask: BoolArray, day: slice) -> list[dict[str, Any]]:
         """The first marked cells of ``day`` as offenders; ``mask`` is as long as the day."""

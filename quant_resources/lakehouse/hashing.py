@@ -65,7 +65,7 @@ def _hashes_of(
     hashes = []
     for start, stop in rows:
         content = blake3(head)
-        content.update(block[start - low : stop - low].reshape(-1).view(np.uint8))
+        content.update(block[start - low : stop - low].reshape(-1).view(np.uint8).data)
         for name, values in encoded.items():
             content.update(name.encode())
             for part in _parts(values, start - low, stop - low):
@@ -127,9 +127,9 @@ def _texts(values: pd.Series) -> _Texts:
     return _Texts(starts, lengths, memoryview(characters if characters is not None else b""))
 
 
-def _parts(values: np.ndarray | _Texts, start: int, stop: int) -> tuple[np.ndarray | memoryview, ...]:
+def _parts(values: np.ndarray | _Texts, start: int, stop: int) -> tuple[memoryview, ...]:
     if isinstance(values, np.ndarray):
-        return (values[start:stop].view(np.uint8),)
+        return (values[start:stop].view(np.uint8).data,)
     # The lengths say where one text ends, so no character needs to be a separator.
     texts = values.characters[values.starts[start] : values.starts[stop]]
-    return values.lengths[start:stop].view(np.uint8), texts
+    return values.lengths[start:stop].view(np.uint8).data, texts

@@ -65,7 +65,7 @@ def test_a_slice_knows_its_newest_partition():
 
 
 def test_a_slice_is_recorded_as_the_json_of_its_summary_and_its_partitions():
-    for days in ([], [""], D[1:2], D[1:5], ["0\",\"1"], ["0,1", "-"], ['"', "\\", "\n", "ü"]):
+    for days in ([], [""], D[1:2], D[1:5], ['0","1'], ["0,1", "-"], ['"', "\\", "\n", "ü"]):
         item = _slice("bars", days)
         told = {**item.summary, "partitions": list(item.partitions), "data_versions": list(item.data_versions)}
         assert item.json == json.dumps(told, separators=(",", ":"))
