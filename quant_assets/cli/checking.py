@@ -6,7 +6,7 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
-from quant_assets.cli.session import iso_day, open_lakehouse, print_json, print_table
+from quant_assets.cli.session import iso_range, open_lakehouse, print_json, print_table
 from quant_assets.errors import EmptyResult, UsageError
 from quant_assets.verdict_counts import count_verdicts
 
@@ -45,8 +45,8 @@ def check_assets(
         raise UsageError(f"unexpected argument {str(stray)!r}; a file goes with `quant check bars FILE`")
     from quant_assets.manifests import REFUSED, Ledger
 
+    begin, end = iso_range(first, last)
     rows = Ledger(open_lakehouse()).latest(target, ["verdicts"])
-    begin, end = iso_day(first, "--from"), iso_day(last, "--to")
     days = rows["partition"].astype("datetime64[us]").dt.strftime("%Y-%m-%d") if len(rows) else rows["partition"]
     rows = rows[(days >= (begin or "")) & (days <= (end or "9999"))]
     if rows.empty:

@@ -6,7 +6,7 @@ import datetime as dt
 import getpass
 from typing import TYPE_CHECKING, Any
 
-from quant_assets.cli.session import iso_day, open_lakehouse, print_json, print_table
+from quant_assets.cli.session import iso_day, iso_range, open_lakehouse, print_json, print_table
 from quant_assets.errors import ContractViolation, EmptyResult, UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def listing(rule: str | None, symbol: str | None, first: str | None, last: str |
     from quant_assets.bar_ledger import decisions
     from quant_assets.market.decisions import bar_hashes, in_force
 
-    lakehouse, begin, end = open_lakehouse(), iso_day(first, "--from"), iso_day(last, "--to")
+    lakehouse, (begin, end) = open_lakehouse(), iso_range(first, last)
     rows = _quarantined(lakehouse, begin, end)
     rows = rows[(rows["rule"] == (rule or rows["rule"])) & (rows["symbol"] == (symbol or rows["symbol"]))]
     rows = rows.assign(bar=bar_hashes(rows))

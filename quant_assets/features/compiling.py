@@ -7,6 +7,7 @@ a minute of one core, reading a second.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from quant_assets.features.catalogue import DAYS_PER_YEAR, build_registry
+from quant_assets.features.compiled import cache_folder
 from quant_assets.features.config import FeaturesConfig
 from quant_assets.features.engine import compute_features
 from quant_assets.features.matrix import features_frame
@@ -41,7 +43,7 @@ def synthetic_series() -> BarSeries:
 def compile_share(share: int, shares: int) -> int:
     """Compute and count one of ``shares`` parts of all registered features, so that what that needs is compiled.
 
-    The number of features. Those of one function stay together: their kernels are compiled once.
+    Returns the number of features. Those of one function stay together: their kernels are compiled once.
     """
     functions: dict[object, list[Feature]] = {}
     for feature in build_registry(FeaturesConfig(), DAYS_PER_YEAR):
@@ -55,8 +57,16 @@ def compile_share(share: int, shares: int) -> int:
     return len(mine)
 
 
+def forget_older() -> None:
+    """Delete the code that was compiled with what kernels shared before."""
+    for folder in cache_folder().parent.glob("kernels-*"):
+        if folder != cache_folder():
+            shutil.rmtree(folder, ignore_errors=True)  # another process may be doing the same
+
+
 def main() -> int:
     """Compile on every core; 0."""
+    forget_older()
     shares = os.cpu_count() or 1
     with ProcessPoolExecutor(max_workers=shares) as pool:
         done = sum(pool.map(compile_share, range(shares), repeat(shares)))

@@ -55,8 +55,8 @@ class TableSpec:
     physical: str = MONTH
     known_after_days: int = 1
     plain_numbers: bool = False
-    """True where most columns are computed numbers: compressing them saves an eighth of their space (of prices: a
-    quarter) for a third more time at each writing, and no reader skips a file by the range of one."""
+    """True where most columns are computed numbers: compressing them saves little space for more time at each writing
+    (prices are worth it), and no reader skips a file by the range of one."""
 
     def known_at(self, partition: str) -> str:
         """First moment (ISO day, 00:00 UTC) at which a partition can be known."""

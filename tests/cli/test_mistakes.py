@@ -46,6 +46,12 @@ MISTAKES = {
     "date before the start": (lambda p: ("run", "listings", "--date", "1999-01-01"), 2, ("1999-01-01", TINY_START)),
     "no date at all": (lambda p: ("run", "listings", "--date", "yesterday"), 2, ("yesterday", "YYYY-MM-DD")),
     "range backwards": (lambda p: ("backfill", "--from", TINY_END, "--to", TINY_START), 2, ("exchange",)),
+    "verdicts of a range backwards": (lambda p: ("check", "--from", TINY_END, "--to", TINY_START), 2, ("exchange",)),
+    "rejected bars of a range backwards": (
+        lambda p: ("quarantine", "list", "--from", TINY_END, "--to", TINY_START),
+        2,
+        ("exchange",),
+    ),
     "date and range": (lambda p: ("run", "ohlcv", "--date", TINY_START, "--to", TINY_END), 2, ("not both",)),
     "missing sleeve of a meta": (_missing_member, 2, ("sideways", "up")),
     "wrong columns": (_wrong_columns, 2, ("close", "last_price", "rename")),
