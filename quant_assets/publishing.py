@@ -145,9 +145,8 @@ def publish_partitions(
     try:
         for start in range(0, len(keys), size):
             some = keys[start : start + size]
-            judged = _judge(context, lakehouse, ledger, asset, body, config_hash, some)
-            outcomes += store(lakehouse, ledger, judged)
-            picture = _picture(judged)
+            made, picture = _publish(context, lakehouse, ledger, asset, body, config_hash, some)
+            outcomes += made
     except QuantError as error:
         stopped = error
     if asset.settled is not None and stopped is None and all(o.published for o in outcomes):
@@ -155,7 +154,7 @@ def publish_partitions(
     yield from announce(context, asset, keys, outcomes, picture, stopped)
 
 
-def _judge(
+def _publish(
     context: dg.AssetExecutionContext,
     lakehouse: Lakehouse,
     ledger: Ledger,
@@ -163,8 +162,8 @@ def _judge(
     body: Body,
     config_hash: str,
     keys: list[str],
-) -> Judged:
-    """One piece computed and judged."""
+) -> tuple[list[Outcome], str | None]:
+    """Outcome of each partition of one piece, and its picture; what was made is let go before the next piece."""
     # Taken before the body reads: what is decided meanwhile makes the partition not current, never unnoticed.
     standing = asset.standing_inputs(lakehouse, keys)
     ready, blocked = _pass_gate(lakehouse, ContractGate(ledger), asset, keys)
@@ -172,7 +171,8 @@ def _judge(
     batch = body(run) if ready else Batch(asset_frame(asset), {})
     verdicts = {**blocked, **_complete_verdicts(asset, batch, list(ready))}
     inputs = {k: (*ready.get(k, {}).values(), *standing.get(k, ())) for k in keys}
-    return Judged(asset, context.run.run_id, config_hash, batch, verdicts, inputs, list(ready))
+    judged = Judged(asset, context.run.run_id, config_hash, batch, verdicts, inputs, list(ready))
+    return store(lakehouse, ledger, judged), _picture(judged)
 
 
 def asset_frame(asset: PublishedAsset) -> pd.DataFrame:

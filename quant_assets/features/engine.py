@@ -44,7 +44,8 @@ def compute_features(series: BarSeries, rows: IntArray, features: Sequence[Featu
     groups = _groups(features)
     # Each part is computed by one thread alone, so the bits do not depend on the number of threads.
     with ThreadPoolExecutor(max_workers=THREADS) as pool:
-        list(pool.map(lambda part: _Part(*part).fill(groups, columns), _parts(series, rows)))
+        parts = _parts(series, rows, max((f.reach_days for f in features), default=1))
+        list(pool.map(lambda part: _Part(*part).fill(groups, columns), parts))
     return columns
 
 
@@ -63,10 +64,14 @@ def _groups(features: Sequence[Feature]) -> list[list[Feature]]:
     return list(groups.values())
 
 
-def _parts(series: BarSeries, rows: IntArray) -> list[tuple[BarSeries, IntArray, IntArray]]:
-    """Whole symbols of about ``_BARS_AT_ONCE`` bars: their series, the rows asked for in it, and their places."""
-    ends = np.cumsum(np.bincount(series.code, minlength=len(series.symbols)))
-    number = (ends - 1) // _BARS_AT_ONCE
+def _parts(series: BarSeries, rows: IntArray, reach: int) -> list[tuple[BarSeries, IntArray, IntArray]]:
+    """Whole symbols of which about ``_BARS_AT_ONCE`` bars are read, at most ``reach`` for each row that is asked for.
+
+    Of each part: its series, the rows asked for in it, and their places among ``rows``.
+    """
+    bars, asked = (np.bincount(series.code[some], minlength=len(series.symbols)) for some in (slice(None), rows))
+    ends = np.cumsum(bars)
+    number = np.cumsum(np.minimum(bars, asked * reach)) // _BARS_AT_ONCE
     bounds = np.append(0, ends[np.flatnonzero(np.diff(number, append=number[-1] + 1))])
     part = np.searchsorted(bounds, rows, side="right") - 1
     order = stable_order(part)

@@ -7,8 +7,10 @@ that row ``i`` belongs to (``BarSeries.first``). Without it all rows are one lif
 from __future__ import annotations
 
 import operator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quant_assets.errors import UsageError
 from quant_assets.features.series import FloatArray, IntArray
@@ -16,7 +18,7 @@ from quant_assets.features.series import FloatArray, IntArray
 
 def prepared(first: IntArray | None, *arrays: FloatArray) -> tuple[IntArray, list[FloatArray]]:
     """``first`` and contiguous, writable float arrays of one length; UsageError where they do not fit together."""
-    checked = [np.require(a, np.float64, ["C", "W"]) for a in arrays]
+    checked = [_fit(a, np.float64) for a in arrays]
     shapes = {a.shape for a in checked}
     if len(shapes) > 1 or checked[0].ndim != 1:
         raise UsageError(f"an indicator needs one-dimensional arrays of equal length, not shapes {sorted(shapes)}")
@@ -25,13 +27,21 @@ def prepared(first: IntArray | None, *arrays: FloatArray) -> tuple[IntArray, lis
         return np.zeros(n, dtype=np.int64), checked
     from quant_assets.features.bar_kernels import are_lives
 
-    starts = np.require(first, np.int64, ["C", "W"])
+    starts = _fit(first, np.int64)
     if starts.shape != (n,) or not are_lives(starts):
         raise UsageError(
             f"first must hold, for each of the {n} rows, the row where its life begins (BarSeries.first): it starts "
             "with 0, never falls, and each life's first row names itself"
         )
     return starts, checked
+
+
+def _fit(values: NDArray[Any], kind: type[np.generic]) -> NDArray[Any]:
+    """``values`` as kernels are compiled for them; most are already, and NumPy takes long to say so."""
+    flags = values.flags if isinstance(values, np.ndarray) else None
+    if flags is not None and values.dtype == kind and flags.c_contiguous and flags.writeable:
+        return values
+    return np.require(values, kind, ["C", "W"])
 
 
 def whole(name: str, value: int, least: int = 1) -> int:
