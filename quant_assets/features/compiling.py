@@ -22,7 +22,7 @@ from quant_assets.features.engine import compute_features
 from quant_assets.features.matrix import features_frame
 from quant_assets.features.matrix_range import as_range
 from quant_assets.features.registry import Feature
-from quant_assets.features.series import BarSeries, build_series, day_numbers
+from quant_assets.features.series import BarSeries, build_series, day_numbers, midnights
 
 BARS = 700
 
@@ -50,7 +50,7 @@ def compile_share(share: int, shares: int) -> int:
         functions.setdefault(feature.function, []).append(feature)
     mine = [feature for group in list(functions.values())[share::shares] for feature in group]
     series, config = synthetic_series(), FeaturesConfig()
-    days = pd.DatetimeIndex(np.unique(series.day).astype("datetime64[D]").astype("datetime64[us]"))
+    days = pd.DatetimeIndex(midnights(np.unique(series.day)))
     frame = features_frame(series, list(days), config, DAYS_PER_YEAR, features=mine, compute=compute_features)
     # The rules count with a kernel too.
     as_range(frame, series, day_numbers(days), tuple(mine), config).counts  # noqa: B018

@@ -12,7 +12,15 @@ from quant_assets.features.catalogue import selected_features
 from quant_assets.features.config import FeaturesConfig
 from quant_assets.features.engine import Compute, compute_features
 from quant_assets.features.registry import Feature
-from quant_assets.features.series import BarSeries, FloatArray, IntArray, build_series, day_numbers, stable_order
+from quant_assets.features.series import (
+    BarSeries,
+    FloatArray,
+    IntArray,
+    build_series,
+    day_numbers,
+    midnights,
+    stable_order,
+)
 
 Days = pd.DatetimeIndex | list[pd.Timestamp]
 
@@ -52,7 +60,7 @@ def features_frame(
     names = pd.Series(list(series.symbols), dtype="str").array.take(series.code[rows])
     frame = pd.DataFrame(_block([values[f.id] for f in declared]).T, columns=[f.id for f in declared], copy=False)
     frame.insert(0, "symbol", pd.Series(names))
-    frame.insert(0, "date", series.day[rows].astype("datetime64[D]").astype("datetime64[us]"))
+    frame.insert(0, "date", midnights(series.day[rows]))
     return frame
 
 

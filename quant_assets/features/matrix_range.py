@@ -98,6 +98,12 @@ class MatrixRange:
         return self.rows[self.rows >= 0]
 
     @cached_property
+    def traded(self) -> BoolArray:
+        """Days on which a row has a bar."""
+        found: BoolArray = np.diff(np.append(0, np.cumsum(self.rows >= 0))[self.cuts]) > 0
+        return found
+
+    @cached_property
     def first_read(self) -> dict[tuple[bool, int, int], IntArray]:
         """First bar that features of each shape can read at each of ``located``."""
         shapes = {f.shape: f for f in self.features}

@@ -16,7 +16,7 @@ import pandas as pd
 from quant_assets.contracts.verdict import RuleResult
 from quant_assets.features.certificate import DRIFT_SLACK, Evidence
 from quant_assets.features.matrix_range import Counts, MatrixRange
-from quant_assets.features.series import FloatArray, IntArray
+from quant_assets.features.series import FloatArray, IntArray, midnights
 from quant_assets.features.value_rules import too_thin
 
 CERTIFIED, NOT_CERTIFIED = "certified", "not certified"
@@ -52,10 +52,10 @@ def certificates_frame(data: MatrixRange, evidence: Evidence, lag: Sequence[Rule
     # In the order in which the table keeps them.
     order = np.argsort([f.id for f in features])
     each = [features[k].id for k in order]
-    begin, end = (data.days[i].astype("datetime64[D]").astype("datetime64[us]") for i in (0, -1))
+    begin, end = midnights(data.days[[0, -1]])
     frame = pd.DataFrame(
         {
-            "date": np.repeat(data.days.astype("datetime64[D]").astype("datetime64[us]"), len(features)),
+            "date": np.repeat(midnights(data.days), len(features)),
             "feature": each * days,
             "version": np.tile([features[k].version for k in order], days),
             "made_from": [known.made_from[name] for name in each] * days,
@@ -114,8 +114,7 @@ def _reasons(
     for i, k in np.argwhere(counts.outside > 0):
         reason[i, k] = f"L2.BOUNDS: {counts.outside[i, k]} values infinite or out of the declared range"
     # A day without a bar rests on nothing, whatever other days of the range showed.
-    traded = np.isin(data.days, data.series.day[data.rows[data.rows >= 0]])
-    reason[~traded] = "L2.PREFIX: no value of the day could be computed again"
+    reason[~data.traded] = "L2.PREFIX: no value of the day could be computed again"
     for k, feature in enumerate(data.features):
         if feature.id in known.leaked:
             reason[:, k] = f"L2.PREFIX: values of an earlier run ({known.leaked[feature.id]}) changed with later bars"

@@ -14,11 +14,10 @@ from quant_assets.features.series import FloatArray, IntArray
 def prefix_results(data: MatrixRange, evidence: Evidence) -> list[RuleResult]:
     """L2.PREFIX of each day. One that was not drawn rests on the evidence of the range, one without any bar on none."""
     begin, end = (np.searchsorted(evidence.days, data.days, side=side) for side in ("left", "right"))
-    traded = np.isin(data.days, data.series.day[data.rows[data.rows >= 0]])
     everything = _prefix(data, evidence, slice(None))
     return [
         _prefix(data, evidence, slice(a, b)) if b > a or not has_bars else everything
-        for a, b, has_bars in zip(begin.tolist(), end.tolist(), traded.tolist(), strict=True)
+        for a, b, has_bars in zip(begin.tolist(), end.tolist(), data.traded.tolist(), strict=True)
     ]
 
 

@@ -21,7 +21,7 @@ from quant_assets.features.matrix_range import as_range
 from quant_assets.features.range_certificate import Known, certificates_frame
 from quant_assets.features.recomputation_rules import prefix_results, warmup_results
 from quant_assets.features.registry import Feature
-from quant_assets.features.series import BarSeries, IntArray, day_numbers
+from quant_assets.features.series import BarSeries, IntArray, day_numbers, midnights
 from quant_assets.features.value_rules import bounds_results, lag_results, nan_results
 
 RULES = ("L2.SCHEMA", "L2.BOUNDS", "L2.NAN", "L2.LAG", "L2.PREFIX", "L2.WARMUP")
@@ -71,7 +71,7 @@ def judge_features(
     """
     declared = tuple(features) if features is not None else selected_features(config, annualisation)
     numbers = np.unique(day_numbers(pd.DatetimeIndex(days)))
-    stamps = pd.DatetimeIndex(numbers.astype("datetime64[D]").astype("datetime64[us]"))
+    stamps = pd.DatetimeIndex(midnights(numbers))
     wrong = _column_problem(frame, declared)
     if wrong:
         withheld = _withheld(error_rule(RULES[0], checked=len(frame), breaches=1, message=wrong))
@@ -114,8 +114,9 @@ def _column_problem(frame: pd.DataFrame, features: Sequence[Feature]) -> str:
 
 def _schema_results(frame: pd.DataFrame, days: IntArray) -> list[RuleResult]:
     """L2.SCHEMA of each day: sorted by symbol, no symbol twice (the columns are right already)."""
-    number = frame["date"].to_numpy().astype("datetime64[D]").astype(np.int64)
-    timed = frame["date"].to_numpy() != number.astype("datetime64[D]")
+    instants = pd.DatetimeIndex(frame["date"])
+    number, rest = np.divmod(instants.asi8, np.timedelta64(1, "D") // np.timedelta64(1, instants.unit))
+    timed = rest != 0
     order = np.argsort(number, kind="stable")
     number = number[order]
     symbol = frame["symbol"].array.take(order)

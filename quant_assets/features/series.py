@@ -91,7 +91,10 @@ class BarSeries:
         # One more for an unknown name: place -1 of a missing symbol reads the last item.
         codes = np.append(pd.Index(self.symbols).get_indexer(pd.Index(names)), -1).astype(np.int64)[place]
         wanted = codes * _DAY_SPAN + days
-        rows = np.minimum(np.searchsorted(self.key, wanted), len(self) - 1)
+        # Symbol after symbol each search begins where the one before ended.
+        order = stable_order(codes)
+        rows = np.empty(len(wanted), dtype=np.int64)
+        rows[order] = np.minimum(np.searchsorted(self.key, wanted[order]), len(self) - 1)
         return np.where((codes >= 0) & (self.key[rows] == wanted), rows, -1)
 
     def rows_on(self, days: IntArray) -> IntArray:
@@ -133,6 +136,11 @@ def day_numbers(dates: pd.Series | pd.DatetimeIndex | list[pd.Timestamp]) -> Int
             "dates must be timezone-naive UTC midnights without gaps (NaT); normalise them before computing features"
         )
     return days
+
+
+def midnights(days: IntArray) -> NDArray[np.datetime64]:
+    """Timezone-naive midnights of days since 1970-01-01, in microseconds; the other way round than ``day_numbers``."""
+    return (days * np.int64(86_400_000_000)).view("datetime64[us]")
 
 
 def stable_order(numbers: IntArray) -> IntArray:
