@@ -248,7 +248,7 @@ def _metadata(outcome: Outcome, picture: str | None) -> dict[str, Any]:
         "code_version": manifest.code_version,
         "manifest_digest": manifest.digest,
         "inputs_digest": manifest.inputs_digest,
-        "inputs": "; ".join(_input_text(i) for i in manifest.inputs),
+        "inputs": "; ".join(_input_text(i) for i in manifest.inputs) or "none",
     }
     metadata.update({name: _plain_value(value) for name, value in outcome.facts.items()})
     if picture is not None:
@@ -260,7 +260,9 @@ def _input_text(item: InputSlice) -> str:
     """An input in words: a line is read at once on Dagster's page, and cheaper to store than JSON."""
     told = item.summary
     days = f"{told['first']} .. {told['last']}" if told["count"] > 1 else told["first"] or "nothing"
-    return f"{item.asset}: {days} ({told['count']} at table version {item.table_version}, content {item.digest})"
+    return (
+        f"{item.asset}: {days} ({told['count']} partitions, table version {item.table_version}, content {item.digest})"
+    )
 
 
 def _plain(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -161,6 +161,13 @@ def test_a_second_run_gives_the_same_data_versions_and_manifest_digests(graph):
             }, (key, name)
 
 
+def test_a_materialization_says_in_words_what_it_read(graph):
+    _good_history(graph)
+    told = materializations_of(graph, SMOOTH)[D[12]].metadata["inputs"].value
+    assert told.startswith(f"raw: {D[10]} .. {D[12]} (3 partitions, table version "), told
+    assert materializations_of(graph, RAW)[D[12]].metadata["inputs"].value == "none"
+
+
 def test_what_did_not_change_is_current_and_what_did_makes_its_readers_stale(graph):
     _good_history(graph)
     for key, days in ((RAW, D[1:18]), (SMOOTH, D[1:18]), (PICK, [D[11], D[18]])):
