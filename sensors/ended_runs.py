@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import dagster as dg
 
 from quant_assets.manifests import MANIFESTS, REFUSED
+from quant_resources.lakehouse.files import dataset_of
 from quant_resources.lakehouse.store import Lakehouse
 from sensors.findings import RunEnd
 
@@ -89,4 +90,4 @@ def _runs_with_refusals(lakehouse: Lakehouse, run_ids: Iterable[str]) -> set[str
     if not wanted or table is None:
         return set()
     condition = ds.field("run_id").isin(wanted) & (ds.field("status") == REFUSED)
-    return set(table.to_pyarrow_dataset().to_table(columns=["run_id"], filter=condition)["run_id"].to_pylist())
+    return set(dataset_of(table).to_table(columns=["run_id"], filter=condition)["run_id"].to_pylist())

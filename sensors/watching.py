@@ -25,6 +25,7 @@ from quant_resources.alerts import (
     pages_url,
     targets,
 )
+from quant_resources.lakehouse.files import dataset_of
 from quant_resources.lakehouse.store import Lakehouse
 from sensors.alert_history import Account, AlertHistory, Message
 from sensors.alerting import ERROR, RECOVERED, Finding, decide
@@ -103,7 +104,7 @@ def _manifest_verdicts(lakehouse: Lakehouse, partitions: Sequence[pd.Timestamp])
     if table is None:
         return pd.DataFrame({name: [] for name in columns})
     wanted = ds.field("partition").isin(pa.array([p.date() for p in partitions], pa.date32()))
-    scanned = table.to_pyarrow_dataset().to_table(columns=columns, filter=wanted)
+    scanned = dataset_of(table).to_table(columns=columns, filter=wanted)
     return MANIFESTS.from_arrow(scanned, columns).drop_duplicates(columns[:3], keep="last")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from quant_assets.errors import UsageError
+from quant_resources.lakehouse.files import dataset_of
 from quant_resources.lakehouse.store import Lakehouse
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def query(lakehouse: Lakehouse, statement: str) -> pa.Table:
         for name in lakehouse.tables():
             table = lakehouse.open(name)
             if table is not None:
-                connection.register(name, table.to_pyarrow_dataset())
+                connection.register(name, dataset_of(table))
         found = connection.sql(statement)
         if found is None:
             raise UsageError(f"sql: {statement.strip()!r} is not a query: it has no rows to show\n{_known(lakehouse)}")

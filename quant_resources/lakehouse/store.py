@@ -20,6 +20,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from quant_assets.errors import ContractViolation, EmptyResult, UsageError
+from quant_resources.lakehouse.files import dataset_of
 from quant_resources.lakehouse.tables import MONTH, TableSpec, ascends
 
 # Old versions are what replays a manifest: Delta's own clean-up must never remove them behind our back.
@@ -90,7 +91,7 @@ class Lakehouse:
         names = list(columns) if columns is not None else spec.column_names
         needed = list(dict.fromkeys([*names, *spec.sort_columns]))
         condition = _condition(spec, start, end, scope or {})
-        scanned = _in_file_order(table.to_pyarrow_dataset()).to_table(columns=needed, filter=condition)
+        scanned = dataset_of(table).to_table(columns=needed, filter=condition)
         return spec.from_arrow(scanned, names)
 
     def replace(
@@ -185,12 +186,6 @@ def _batches(spec: TableSpec, data: pa.Table) -> Iterator[pa.RecordBatch]:
     for count in counts:
         yield from whole.slice(start, count).to_batches()
         start += count
-
-
-def _in_file_order(dataset: ds.Dataset) -> ds.Dataset:
-    """The same files, month after month: what comes is then nearly always in canonical order already."""
-    files = sorted(dataset.get_fragments(), key=lambda fragment: str(fragment.path))
-    return ds.FileSystemDataset(files, dataset.schema, dataset.format, dataset.filesystem) if files else dataset
 
 
 def _months(partitions: Iterable[str]) -> list[str]:

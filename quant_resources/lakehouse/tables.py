@@ -118,7 +118,10 @@ class TableSpec:
     def from_arrow(self, table: pa.Table, columns: list[str]) -> pd.DataFrame:
         """Pandas frame in canonical order; dates come back as naive ``datetime64[us]`` midnights (UTC days)."""
         instants = pa.schema([f.with_type(pa.timestamp("us")) if pa.types.is_date(f.type) else f for f in table.schema])
-        frame: pd.DataFrame = table.cast(instants).to_pandas()
+        # Of several chunks each column is a copy of its own, taken where memory is free; a single one is not copied
+        # at all in that way, and could not be written to.
+        several = any(column.num_chunks > 1 for column in table.columns)
+        frame: pd.DataFrame = table.cast(instants).to_pandas(split_blocks=several)
         order = [c for c in self.sort_columns if c in frame.columns]
         if not ascends(table, order):
             frame = frame.sort_values(order, kind="stable", ignore_index=True)
