@@ -7,21 +7,20 @@ in the alpha part, the ``as_of`` date at or after which nothing may be read.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
-from deltalake import ColumnProperties, CommitProperties, DeltaTable, WriterProperties, write_deltalake
+from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from quant_assets.errors import ContractViolation, EmptyResult, UsageError
 from quant_resources.lakehouse.files import dataset_of
 from quant_resources.lakehouse.tables import MONTH, TableSpec, ascends
+from quant_resources.lakehouse.writing import append_rows, replace_rows
 
 # Old versions are what replays a manifest: Delta's own clean-up must never remove them behind our back.
 KEEP_HISTORY = {
@@ -109,27 +108,19 @@ class Lakehouse:
         _refuse_strays(spec, canonical, partitions, scope or {})
         data = spec.to_arrow(canonical)
         _refuse_repeats(spec, canonical, data)
-        return self._commit(spec, data, _predicate(spec, partitions, scope or {}))
+        return self._replace(spec, data, partitions, scope or {})
 
     def append(self, spec: TableSpec, frame: pd.DataFrame) -> int:
         """Add rows to a ledger table (one that is never rewritten); returns the version."""
-        return self._commit(spec, spec.to_arrow(spec.canonical(frame)), None)
+        return self._append(spec, spec.to_arrow(spec.canonical(frame)))
 
     @_retry_on_conflict
-    def _commit(self, spec: TableSpec, data: pa.Table, predicate: str | None) -> int:
-        table = self.open(spec.name) or self._create(spec)
-        options: dict[str, Any] = {
-            "commit_properties": CommitProperties(max_commit_retries=0),
-            "writer_properties": _writer_properties(spec),
-            "schema_mode": "merge",
-        }
-        batches = pa.RecordBatchReader.from_batches(data.schema, _batches(spec, data))
-        if predicate is None:
-            write_deltalake(table, batches, mode="append", **options)
-        else:
-            write_deltalake(table, batches, mode="overwrite", predicate=predicate, **options)
-        # The handle is left at the version that this very commit made, so another writer's commit is never claimed.
-        return int(table.version())
+    def _replace(self, spec: TableSpec, data: pa.Table, partitions: Sequence[str], scope: Mapping[str, str]) -> int:
+        return replace_rows(self.open(spec.name) or self._create(spec), spec, data, partitions, scope)
+
+    @_retry_on_conflict
+    def _append(self, spec: TableSpec, data: pa.Table) -> int:
+        return append_rows(self.open(spec.name) or self._create(spec), spec, data)
 
     def _create(self, spec: TableSpec) -> DeltaTable:
         """A new, empty table; the one that another process made in the meantime, where it did."""
@@ -164,34 +155,6 @@ class Lakehouse:
         return sorted(name for name in folders if self.open(name) is not None)
 
 
-def _writer_properties(spec: TableSpec) -> WriterProperties:
-    """Numbers are stored as they are: a dictionary of values that hardly repeat costs three times the processor time,
-    twice the memory and a sixth more space before the writer gives it up.
-    """
-    plain = ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE" if spec.plain_numbers else None)
-    columns = {c.name: plain for c in spec.columns if c.type == "float64"}
-    return WriterProperties(compression="UNCOMPRESSED" if spec.plain_numbers else "SNAPPY", column_properties=columns)
-
-
-def _batches(spec: TableSpec, data: pa.Table) -> Iterator[pa.RecordBatch]:
-    """The rows month by month, so that the writer holds encoded files and not a second copy of the whole frame.
-
-    It takes batches in parallel: a month that came in two of them could be stored out of order.
-    """
-    whole = data.combine_chunks()
-    counts = (
-        pc.value_counts(whole[spec.physical]).field("counts").to_pylist() if spec.physical == MONTH else [len(data)]
-    )
-    start = 0
-    for count in counts:
-        yield from whole.slice(start, count).to_batches()
-        start += count
-
-
-def _months(partitions: Iterable[str]) -> list[str]:
-    return sorted({p[:7] for p in partitions})
-
-
 def _condition(spec: TableSpec, start: str | None, end: str | None, scope: Mapping[str, str]) -> ds.Expression | None:
     """Filter on the exact partition and scope, and on the physical month, which prunes files."""
     parts: list[ds.Expression] = []
@@ -210,22 +173,6 @@ def _condition(spec: TableSpec, start: str | None, end: str | None, scope: Mappi
     for part in parts[1:]:
         condition = condition & part
     return condition
-
-
-def _predicate(spec: TableSpec, partitions: Sequence[str], scope: Mapping[str, str]) -> str:
-    """SQL predicate that is true exactly for the rows of these partition keys."""
-    days = sorted({dt.date.fromisoformat(p).isoformat() for p in partitions})
-    if not days:
-        raise ValueError(f"table {spec.name}: a write must name at least one partition")
-    months = ", ".join(f"'{m}'" for m in _months(days))
-    first, last = dt.date.fromisoformat(days[0]), dt.date.fromisoformat(days[-1])
-    listed = f"IN ({', '.join(repr(d) for d in days)})"
-    # A range is judged for each row, and kept with the commit, in less time and space than its days one by one.
-    unbroken = (last - first).days + 1 == len(days)
-    which = f"BETWEEN '{first}' AND '{last}'" if unbroken else listed
-    clauses = [f"{MONTH} IN ({months})", f"{spec.partition_column} {which}"]
-    clauses += [f"{name} = '{value}'" for name, value in scope.items()]
-    return " AND ".join(clauses)
 
 
 def _refuse_strays(
