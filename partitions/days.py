@@ -8,6 +8,7 @@ from functools import cache
 import dagster as dg
 
 ONE_DAY = dt.timedelta(days=1)
+_STRETCH = 4_096
 
 
 def daily(start: dt.date, end: dt.date | None) -> dg.DailyPartitionsDefinition:
@@ -18,10 +19,15 @@ def daily(start: dt.date, end: dt.date | None) -> dg.DailyPartitionsDefinition:
 
 def day_keys(first: dt.date, last: dt.date) -> list[str]:
     """ISO keys of all days from ``first`` to ``last``, both included; empty where ``last`` precedes ``first``."""
-    return list(map(_iso, range(first.toordinal(), last.toordinal() + 1)))
+    low, high = first.toordinal() - 1, last.toordinal()
+    keys: list[str] = []
+    for number in range(low // _STRETCH, -(-high // _STRETCH)):
+        keys += _stretch(number)[max(low - number * _STRETCH, 0) : high - number * _STRETCH]
+    return keys
 
 
 @cache
-def _iso(number: int) -> str:
-    """ISO day of a proleptic Gregorian ordinal; written out once, because every partition names its whole look-back."""
-    return dt.date.fromordinal(number).isoformat()
+def _stretch(number: int) -> list[str]:
+    """ISO days of a stretch of the calendar; written out once, because every partition names its whole look-back."""
+    last = min((number + 1) * _STRETCH, dt.date.max.toordinal())
+    return [dt.date.fromordinal(day).isoformat() for day in range(number * _STRETCH + 1, last + 1)]

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from operator import itemgetter
+from typing import TypeVar
 
 from quant_assets.errors import ContractViolation
 from quant_assets.manifests import PUBLISHED, InputSlice, Ledger, PartitionState
 
 NAMED_DAYS = 3
+Item = TypeVar("Item")
 
 
 class ContractGate:
@@ -34,7 +37,7 @@ class ContractGate:
         """
         contents, versions = self._readable_of(asset)
         try:
-            data_versions = tuple(map(contents.__getitem__, partitions))
+            data_versions = _each(contents, partitions)
         except KeyError:
             bad = [p for p in partitions if p not in contents]
             raise ContractViolation(self._explain(asset, bad, self._states[asset])) from None
@@ -43,7 +46,7 @@ class ContractGate:
             table=table,
             # A publication may land between the look at the table and the look at the ledger: read at least the
             # version that holds every content named here.
-            table_version=max(table_version, max(map(versions.__getitem__, partitions), default=-1)),
+            table_version=max((table_version, *_each(versions, partitions))),
             partitions=tuple(partitions),
             data_versions=data_versions,
         )
@@ -77,3 +80,11 @@ class ContractGate:
             f"See why with `quant check {asset}`, "
             f"then `quant backfill --select {asset} --from {bad[0]} --to {bad[-1]}`."
         )
+
+
+def _each(items: dict[str, Item], keys: Sequence[str]) -> tuple[Item, ...]:
+    """Items of these keys; KeyError where one is missing."""
+    if len(keys) < 2:  # one item comes without a tuple around it
+        return tuple(items[key] for key in keys)
+    found: tuple[Item, ...] = itemgetter(*keys)(items)
+    return found

@@ -84,9 +84,8 @@ def sample_rows(series: BarSeries, rows: IntArray, start: IntArray, window: int,
     for place in _sampled_days(days, config.prefix_rows):
         low, high = begin[place], ends[place]
         order = low + np.random.default_rng(int(days[place]) & 0x7FFFFFFF).permutation(high - low)
-        ready = order[full[order]][: -(-2 * wanted // 3)]
-        rest = order[~np.isin(order, ready)]
-        chosen.append(np.sort(np.concatenate([ready, rest])[:wanted]))
+        ready = full[order] & (np.cumsum(full[order]) <= -(-2 * wanted // 3))
+        chosen.append(np.sort(np.concatenate([order[ready], order[~ready]])[:wanted]))
     return np.concatenate(chosen).astype(np.int64) if chosen else np.empty(0, dtype=np.int64)
 
 

@@ -16,7 +16,7 @@ from quant_resources.lakehouse.tables import Column, TableSpec
 
 HASH_LENGTH = 16
 # Rows brought into canonical form at a time: few enough to stay in the processor's cache until they are hashed.
-ROWS_AT_ONCE, THREADS = 6_000, 2
+ROWS_AT_ONCE, THREADS = 3_000, 2
 
 
 def content_hashes(spec: TableSpec, canonical: pd.DataFrame, partitions: list[str]) -> dict[str, str]:
@@ -88,11 +88,11 @@ def _block(columns: Sequence[np.ndarray], rows: int) -> np.ndarray:
 
     Made and hashed in few long steps that give the interpreter lock back.
     """
-    block = np.empty((rows, len(columns)))
+    block = np.empty((len(columns), rows))
     for place, values in enumerate(columns):
-        np.add(values, 0.0, out=block[:, place])
+        np.add(values, 0.0, out=block[place])
     np.copyto(block, np.nan, where=np.isnan(block))
-    return block
+    return np.ascontiguousarray(block.T)
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,12 @@ def test_keys_are_all_days_in_order_and_nothing_else(first, days):
     assert (keys[0], keys[-1]) == (first.isoformat(), (first + dt.timedelta(days=days)).isoformat())
 
 
+@pytest.mark.parametrize("last", [dt.date(1, 1, 3), dt.date(11, 3, 20), dt.date(2003, 1, 1), dt.date.max])
+def test_every_day_of_the_calendar_has_its_key(last):
+    days = [dt.date.fromordinal(number) for number in range(max(last.toordinal() - 5_000, 1), last.toordinal() + 1)]
+    assert day_keys(days[0], last) == [day.isoformat() for day in days]
+
+
 @given(first=DATES, days=st.integers(1, 400))
 def test_a_range_that_ends_before_it_begins_is_empty(first, days):
     assert day_keys(first, first - dt.timedelta(days=days)) == []
