@@ -16,8 +16,9 @@ from typing import Any
 import pandas as pd
 
 from quant_assets.collection import no_collection_at_exit
+from quant_assets.features.catalogue import selected_features
 from quant_assets.features.config import FeaturesConfig
-from quant_assets.features.loading import load_compiler_meanwhile
+from quant_assets.features.loading import load_meanwhile
 from quant_assets.features.matrix import features_frame
 from quant_assets.features.series import COLUMNS
 from quant_assets.tables import OHLCV_TABLE
@@ -38,11 +39,12 @@ def run(lakehouse: Path, ids: tuple[str, ...], times: Sequence[str] = ("first", 
     def timed(name: str, began: float, used: float) -> None:
         told[name], told[f"{name}_cpu"] = time.perf_counter() - began, time.process_time() - used
 
-    load_compiler_meanwhile()
+    config = FeaturesConfig(features=ids)
+    load_meanwhile(selected_features(config, YEAR))
     clocks = time.perf_counter(), time.process_time()
     bars = Lakehouse(lakehouse).read(OHLCV_TABLE, columns=COLUMNS)
     timed("read", *clocks)
-    days, config = pd.DatetimeIndex(bars["date"].unique()), FeaturesConfig(features=ids)
+    days = pd.DatetimeIndex(bars["date"].unique())
     for name in times:
         clocks = time.perf_counter(), time.process_time()
         frame = features_frame(bars, days, config, YEAR)

@@ -53,7 +53,7 @@ class PartitionRun:
         """All rows of an input over the look-backs of the ready partitions, nothing at or after what they may know."""
         if name not in self._cache:
             item = self._input(name)
-            days = [day for key in self.keys for day in self.slices[key][name].partitions]
+            days = set().union(*(self.slices[key][name].partitions for key in self.keys))
             if not days:
                 raise EmptyResult(
                     f"{self.asset.name}: input {name} has no partitions in the look-back of {self.keys[0]}"
@@ -68,8 +68,8 @@ class PartitionRun:
                 version=max(self.slices[key][name].table_version for key in self.keys),
             )
             # A withheld partition between two look-backs still has the rows of an older run in the table.
-            held = frame[item.table.partition_column].isin(pd.DatetimeIndex(sorted(set(days))))
-            self._cache[name] = frame[held].reset_index(drop=True)
+            held = frame[item.table.partition_column].isin(pd.DatetimeIndex(sorted(days)))
+            self._cache[name] = frame if held.all() else frame[held].reset_index(drop=True)
         return self._cache[name]
 
     def read_for(self, name: str, key: str) -> pd.DataFrame:

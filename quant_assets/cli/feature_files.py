@@ -36,10 +36,11 @@ def compute(
         raise UsageError(f"--out {out}: write to a {' or a '.join(SUFFIXES)} file")
     from quant_assets.features.any_bars import any_bars, whole_history
     from quant_assets.features.engine import compute_features
+    from quant_assets.features.loading import load_meanwhile
 
     wanted, config = feature_ids(features, more), features_config(profile)
     plan = _Choice(config, wanted, profile is not None)
-    plan.known_ids()
+    load_meanwhile(plan.known())
     given = read_bars(bars)
     laid = any_bars(given.frame, given.micros)
     periods = annualisation or laid.annualisation
@@ -81,9 +82,9 @@ class _Choice:
     asked: list[str] | None
     of_profile: bool
 
-    def known_ids(self) -> None:
-        """Refuse unknown and repeated ids before anything is read."""
-        self._selected(365.0)
+    def known(self) -> list[Feature]:
+        """Features that may be asked of the bars; unknown and repeated ids are refused before anything is read."""
+        return self._selected(365.0)
 
     def choose(self, given: BarsFile, laid: AnyBars, periods: float) -> tuple[list[Feature], dict[str, str]]:
         """Features that these bars can give, and the reason for each that is left out.

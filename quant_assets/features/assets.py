@@ -12,6 +12,7 @@ from quant_assets.factory import BuiltAsset, build_asset
 from quant_assets.feature_certificates import leaks_before, made_from_now
 from quant_assets.features.catalogue import selected_features
 from quant_assets.features.custom import custom_code
+from quant_assets.features.loading import load_meanwhile
 from quant_assets.features.matrix import as_series, days_needed, features_frame
 from quant_assets.features.range_certificate import Known, certificate_facts
 from quant_assets.features.rules import judge_features
@@ -55,6 +56,7 @@ def feature_assets(profile: Profile) -> list[BuiltAsset]:
         opened = open_keys(profile.calendar, run.keys)
         if not opened:
             return record_closed(Batch(asset_frame(asset), {}), profile.calendar, run.keys, asset.levels)
+        load_meanwhile(selected_features(profile.features, profile.annualisation))
         series = as_series(run.read(name))
         days = [pd.Timestamp(key) for key in opened]
         made_from = made_from_now(profile)

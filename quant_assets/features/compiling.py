@@ -19,25 +19,11 @@ from quant_assets.features.catalogue import DAYS_PER_YEAR, build_registry
 from quant_assets.features.compiled import cache_folder
 from quant_assets.features.config import FeaturesConfig
 from quant_assets.features.engine import compute_features
+from quant_assets.features.loading import synthetic_series
 from quant_assets.features.matrix import features_frame
 from quant_assets.features.matrix_range import as_range
 from quant_assets.features.registry import Feature
-from quant_assets.features.series import BarSeries, build_series, day_numbers, midnights
-
-BARS = 700
-
-
-def synthetic_series() -> BarSeries:
-    """Two SYNTHETIC coins on random walks, long enough for every feature to have values."""
-    rng = np.random.default_rng(1)
-    walk = np.exp(np.cumsum(rng.normal(0.0, 0.03, (2, BARS)), axis=1)).ravel()
-    frame = pd.DataFrame({"symbol": np.repeat(["X:A/USDT", "X:B/USDT"], BARS)})
-    frame["date"] = np.tile(pd.date_range("2020-01-01", periods=BARS), 2)
-    frame["open"], frame["high"], frame["low"], frame["close"] = walk, walk * 1.02, walk * 0.97, walk * 1.01
-    frame["volume"] = rng.lognormal(7.0, 1.0, 2 * BARS)
-    frame["quote_volume"] = frame["volume"] * walk
-    frame["life_start"], frame["adj_factor"] = frame["date"].iloc[0], 1.0
-    return build_series(frame)
+from quant_assets.features.series import day_numbers, midnights
 
 
 def compile_share(share: int, shares: int) -> int:

@@ -11,6 +11,7 @@ from quant_assets.errors import UsageError
 from quant_assets.features.catalogue import selected_features
 from quant_assets.features.config import FeaturesConfig
 from quant_assets.features.engine import Compute, compute_features
+from quant_assets.features.loading import load_meanwhile
 from quant_assets.features.registry import Feature
 from quant_assets.features.series import (
     BarSeries,
@@ -53,9 +54,10 @@ def features_frame(
     ``days_needed`` days before the first day. ``features`` are used instead of the profile's where given.
     Raises UsageError for a day without a single bar, or for wrong bars.
     """
+    declared = tuple(features) if features is not None else selected_features(config, annualisation)
+    load_meanwhile(declared)
     series = as_series(bars)
     rows = _rows_by_day(series, day_numbers(pd.DatetimeIndex(days)))
-    declared = tuple(features) if features is not None else selected_features(config, annualisation)
     values = compute(series, rows, declared)
     names = pd.Series(list(series.symbols), dtype="str").array.take(series.code[rows])
     frame = pd.DataFrame(_block([values[f.id] for f in declared]).T, columns=[f.id for f in declared], copy=False)

@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from quant_assets.errors import EmptyResult, UsageError
-from quant_assets.features.loading import load_compiler_meanwhile
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -162,7 +161,6 @@ def build_series(bars: pd.DataFrame) -> BarSeries:
         raise UsageError(f"bars lack the columns {missing}; pass rows of the ohlcv table with all of {list(COLUMNS)}")
     if bars.empty:
         raise EmptyResult("no bars: the features have nothing to read; materialize ohlcv for the look-back first")
-    load_compiler_meanwhile()  # a series is built to compute with it
     found, symbols = pd.factorize(bars["symbol"].array, sort=True)
     code, day = found.astype(np.int64), day_numbers(bars["date"])
     order = _sorted_order(code, day)

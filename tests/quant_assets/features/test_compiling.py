@@ -7,6 +7,7 @@ import numpy as np
 from quant_assets.features import compiling
 from quant_assets.features.catalogue import build_registry
 from quant_assets.features.config import FeaturesConfig
+from quant_assets.features.loading import synthetic_series
 
 
 def test_the_shares_hold_every_feature_once_and_those_of_one_function_together(monkeypatch):
@@ -28,7 +29,7 @@ def test_the_shares_hold_every_feature_once_and_those_of_one_function_together(m
 
 
 def test_the_series_that_is_computed_gives_every_feature_a_value():
-    series, features = compiling.synthetic_series(), list(build_registry(FeaturesConfig(), compiling.DAYS_PER_YEAR))
+    series, features = synthetic_series(), list(build_registry(FeaturesConfig(), compiling.DAYS_PER_YEAR))
 
     columns = compiling.compute_features(series, np.arange(len(series)), features)
 
