@@ -34,6 +34,8 @@ def compute(
     """Write symbol, date or timestamp as given, and one column for each feature, sorted by symbol and time."""
     if out.suffix.lower() not in SUFFIXES:
         raise UsageError(f"--out {out}: write to a {' or a '.join(SUFFIXES)} file")
+    import pandas as pd
+
     from quant_assets.features.any_bars import any_bars, whole_history
     from quant_assets.features.engine import compute_features
     from quant_assets.features.loading import load_meanwhile
@@ -47,9 +49,9 @@ def compute(
     chosen, left_out = plan.choose(given, laid, periods)
     rows = range_of(len(laid.series))
     values = compute_features(laid.series, rows, [whole_history(f) for f in chosen])
-    frame = given.keys.iloc[laid.order].reset_index(drop=True)
-    frame = frame.assign(**{f.id: values[f.id] for f in chosen})
-    write_atomically(frame, out)
+    keys = given.keys.iloc[laid.order].reset_index(drop=True)
+    columns = pd.DataFrame({f.id: values[f.id] for f in chosen}, copy=False)
+    write_atomically(pd.concat([keys, columns], axis=1), out)
     _report(given, laid, out, chosen, left_out, (periods, annualisation is not None), as_json)
     return 0
 
@@ -142,7 +144,9 @@ def write_atomically(frame: pd.DataFrame, out: Path) -> None:
     partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
     try:
         if out.suffix.lower() == ".parquet":
-            frame.to_parquet(partial, index=False)
+            # A dictionary of values that hardly repeat costs time and space before the writer gives it up.
+            texts = [str(name) for name, kind in frame.dtypes.items() if kind != "float64"]
+            frame.to_parquet(partial, index=False, use_dictionary=texts)
         else:
             frame.to_csv(partial, index=False)
         partial.replace(out)

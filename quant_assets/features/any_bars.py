@@ -6,6 +6,7 @@ running number of the bar of its symbol. Every symbol is one life, and its price
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +16,7 @@ from quant_assets.errors import EmptyResult, UsageError
 from quant_assets.features.catalogue import build_registry
 from quant_assets.features.config import FeaturesConfig
 from quant_assets.features.registry import Feature
-from quant_assets.features.series import PRICES, BarSeries, FloatArray, IntArray
+from quant_assets.features.series import PRICES, THREADS, BarSeries, FloatArray, IntArray, stable_order
 
 DAY = 86_400_000_000  # microseconds
 YEAR_DAYS, SESSION_YEAR = 365.0, 252.0
@@ -54,20 +55,30 @@ def any_bars(frame: pd.DataFrame, micros: IntArray) -> AnyBars:
     numbers = _numbers(frame, micros)
     code, names = pd.factorize(frame["symbol"], sort=True)
     codes = code.astype(np.int64)
-    order = np.lexsort((micros, codes)).astype(np.int64)
+    order = _by_symbol_and_time(codes, micros)
     codes, at = codes[order], micros[order]
     _refuse_repeated(names, codes, at)
-    steps = np.diff(at)[codes[1:] == codes[:-1]]
-    new = np.append(True, codes[1:] != codes[:-1])
+    same = codes[1:] == codes[:-1]
+    steps = np.diff(at)[same]
+    new = np.append(True, ~same)
     first = np.maximum.accumulate(np.where(new, np.arange(len(at)), 0)).astype(np.int64)
     step, annualisation, told = _calendar(at, steps, int(new.sum()))
     fits = step > 0 and (int(at.max()) - int(at.min())) // step < MOST_STEPS
     position = (at - at.min()) // step if fits else np.arange(len(at), dtype=np.int64) - first
-    arrays = {name: values[order] for name, values in numbers.items()}
+    with ThreadPoolExecutor(max_workers=THREADS) as pool:
+        sorted_numbers = pool.map(lambda values: values.take(order), numbers.values())
+        arrays = dict(zip(numbers, sorted_numbers, strict=True))
     series = BarSeries(tuple(map(str, names)), codes, position, first, life_start=position[first], **arrays)
-    in_order = bool((np.diff(micros[np.argsort(code, kind="stable")])[codes[1:] == codes[:-1]] > 0).all())
+    in_order = bool((np.diff(order)[same] > 0).all())
     aligned = len(names) == 1 or (fits and bool(((at - at.min()) % step == 0).all()))
     return AnyBars(series, order, step, annualisation, told, in_order, aligned)
+
+
+def _by_symbol_and_time(codes: IntArray, micros: IntArray) -> IntArray:
+    """Order of the bars by symbol, then time."""
+    if (micros[1:] >= micros[:-1]).all():  # one time after the other: the symbols alone decide
+        return stable_order(codes)
+    return np.lexsort((micros, codes)).astype(np.int64)
 
 
 def whole_history(feature: Feature) -> Feature:
@@ -106,8 +117,9 @@ def _numbers(frame: pd.DataFrame, micros: IntArray) -> dict[str, FloatArray]:
     if unnamed.any():
         raise UsageError(f"{int(unnamed.sum())} rows have no symbol; name it in every row, or leave the column out")
     found = {name: frame[name].to_numpy(np.float64) for name in PRICES}
-    unknown = ~np.isfinite(np.column_stack(list(found.values()))).all(axis=1)
-    if unknown.any():
+    known = np.logical_and.reduce([np.isfinite(values) for values in found.values()])
+    if not known.all():
+        unknown = ~known
         raise UsageError(
             f"{int(unknown.sum())} bars have no finite open, high, low and close, first {_bar(frame, micros, unknown)}"
             "; leave such bars out of the file or correct them"
