@@ -40,3 +40,8 @@ def no_collection_at_exit() -> None:
     """
     atexit.unregister(gc.freeze)
     atexit.register(gc.freeze)
+
+
+def collection_at_exit() -> None:
+    """Take ``no_collection_at_exit`` back: for a process with a library that complains of what is left at its end."""
+    atexit.unregister(gc.freeze)

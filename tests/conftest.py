@@ -10,6 +10,8 @@ from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from quant_assets.collection import collection_at_exit
+
 REPO_ROOT = Path(__file__).parents[1]
 
 # Thousands of tests keep millions of objects alive: at Python's defaults the cycle collector walks them all the time.
@@ -62,3 +64,8 @@ def shared_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"REAL DATA ABSENT: {folder} does not exist, so this comparison with real data did not run")
     return folder
+
+
+def pytest_unconfigure() -> None:
+    """Commands that ran in this process asked it to end without a search for cycles; pytest ends as it always does."""
+    collection_at_exit()

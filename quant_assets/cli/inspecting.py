@@ -56,8 +56,10 @@ def _status_of(
 
 def sql(query: str, as_json: bool) -> int:
     """Rows of a query, as JSON records or as a table."""
+    from quant_assets.collection import collection_at_exit
     from quant_resources.lakehouse.sql import query as run_query
 
+    collection_at_exit()  # DuckDB's bindings name on standard error whatever of theirs is still there
     rows = run_query(open_lakehouse(), query)
     records = rows.to_pylist()
     if as_json:

@@ -139,6 +139,21 @@ def test_the_exit_code_and_the_streams_of_a_real_process(fresh):
     assert done.stderr.startswith("error: no partition lies in 1999-01-01") and len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("query", "said"), [("select 1 as one", ""), ("select 1 from nowhere", "error: sql: Catalog Error")]
+)
+def test_a_query_in_a_real_process_says_nothing_but_its_rows_or_its_error(worked, query, said):
+    done = subprocess.run(
+        [sys.executable, "-m", "quant_assets", "sql", query, "--json"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **worked.environment},
+    )
+    assert done.stderr.startswith(said) and "leaked" not in done.stderr
+    assert (json.loads(done.stdout) if done.stdout else None) == ([{"one": 1}] if not said else None)
+    assert (done.stderr == "") == (not said)
+
+
 def test_a_profile_is_found_relative_to_nothing_but_itself(fresh, quant, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert yaml.safe_load(fresh.profile_file.read_text())["venue"]["path"] == "bars"
