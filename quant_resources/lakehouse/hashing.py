@@ -29,12 +29,13 @@ def content_hashes(spec: TableSpec, canonical: pd.DataFrame, partitions: list[st
     keys = np.array(partitions, dtype="datetime64[D]")
     starts = np.searchsorted(days, keys, side="left")
     stops = np.searchsorted(days, keys, side="right")
-    numbers = {c.name: canonical[c.name].to_numpy(np.float64) for c in spec.hashed_columns if c.type == "float64"}
+    names = [c.name for c in spec.hashed_columns if c.type == "float64"]
+    numbers, head = _numbers(canonical, names), "\x1f".join([spec.name, *names]).encode()
     others = {c: canonical[c.name] for c in spec.hashed_columns if c.type != "float64"}
     rows = list(zip(starts.tolist(), stops.tolist(), strict=True))
 
     def hashed(some: slice) -> list[str]:
-        return _hashes_of(spec.name, numbers, others, rows[some])
+        return _hashes_of(head, numbers, others, rows[some])
 
     with ThreadPoolExecutor(max_workers=THREADS) as pool:
         parts = list(pool.map(hashed, _chunks(rows)))
@@ -53,15 +54,24 @@ def _chunks(rows: Sequence[tuple[int, int]]) -> Iterator[slice]:
         yield slice(begin, len(rows))
 
 
+def _numbers(canonical: pd.DataFrame, names: list[str]) -> np.ndarray:
+    """These columns as an array (columns, rows); a view where they stand together as they were computed."""
+    columns = list(canonical.columns)
+    first = columns.index(names[0]) if names else 0
+    together = columns[first : first + len(names)] == names
+    found = canonical.iloc[:, first : first + len(names)] if together else canonical[names]
+    values: np.ndarray = found.to_numpy(np.float64)
+    return values.T
+
+
 def _hashes_of(
-    table: str, numbers: dict[str, np.ndarray], others: dict[Column, pd.Series], rows: Sequence[tuple[int, int]]
+    head: bytes, numbers: np.ndarray, others: dict[Column, pd.Series], rows: Sequence[tuple[int, int]]
 ) -> list[str]:
     """Hash of each stretch ``start .. stop`` of rows: the numbers row by row, then every other column by itself."""
     low = min(start for start, _ in rows)
     high = max(stop for _, stop in rows)
-    block = _block([values[low:high] for values in numbers.values()], high - low)
+    block = _block(numbers[:, low:high])
     encoded = {c.name: _encoded(values.iloc[low:high], c) for c, values in others.items()}
-    head = "\x1f".join([table, *numbers]).encode()
     hashes = []
     for start, stop in rows:
         content = blake3(head)
@@ -83,14 +93,12 @@ def _written(content: blake3) -> str:
     return content.hexdigest(length=HASH_LENGTH // 2)
 
 
-def _block(columns: Sequence[np.ndarray], rows: int) -> np.ndarray:
+def _block(numbers: np.ndarray) -> np.ndarray:
     """Numbers in a canonical form, one NaN and no negative zero, as an array (rows, columns).
 
     Made and hashed in few long steps that give the interpreter lock back.
     """
-    block = np.empty((len(columns), rows))
-    for place, values in enumerate(columns):
-        np.add(values, 0.0, out=block[place])
+    block = np.add(numbers, 0.0, order="C")
     np.copyto(block, np.nan, where=np.isnan(block))
     return np.ascontiguousarray(block.T)
 
