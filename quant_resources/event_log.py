@@ -20,6 +20,8 @@ from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 
+from quant_resources.event_text import event_text
+
 # Bounds how long a transaction holds SQLite's single write lock while the daemon and other runs wait.
 MAX_EVENTS_PER_TRANSACTION = 500
 
@@ -105,7 +107,7 @@ def _store_together(storage: Any, events: Sequence[EventLogEntry]) -> None:
     """The same rows as one ``store_event`` call for each event: in the run's database, then in the index."""
     for start in range(0, len(events), MAX_EVENTS_PER_TRANSACTION):
         chunk = events[start : start + MAX_EVENTS_PER_TRANSACTION]
-        rows = [storage._event_to_row(event) for event in chunk]
+        rows = [_row(storage, event) for event in chunk]
         for run_id in dict.fromkeys(event.run_id for event in chunk):
             with storage.run_connection(run_id) as connection:
                 own = [row for row in rows if row["run_id"] == run_id]
@@ -115,6 +117,20 @@ def _store_together(storage: Any, events: Sequence[EventLogEntry]) -> None:
             _index_assets(storage, connection, chunk, ids)
             _index_planned_checks(storage, connection, chunk, rows, ids)
             _index_checks(storage, connection, chunk, rows, ids)
+
+
+def _row(storage: Any, event: EventLogEntry) -> dict[str, Any]:
+    """The event in the columns of Dagster's table."""
+    told = event.get_dagster_event()
+    return {
+        "run_id": event.run_id,
+        "event": event_text(event),
+        "dagster_event_type": told.event_type_value,
+        "timestamp": storage._event_insert_timestamp(event),
+        "step_key": told.step_key,
+        "asset_key": told.asset_key.to_string() if told.asset_key else None,
+        "partition": told.partition or None,
+    }
 
 
 def _insert(connection: Any, rows: list[dict[str, Any]]) -> list[int]:

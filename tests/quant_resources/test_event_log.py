@@ -10,7 +10,14 @@ import pytest
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
-from quant_resources.event_log import MAX_EVENTS_PER_TRANSACTION, one_transaction, planned_events_together
+from quant_resources.event_log import (
+    MAX_EVENTS_PER_TRANSACTION,
+    TOGETHER,
+    _can_wait,
+    _row,
+    one_transaction,
+    planned_events_together,
+)
 
 DAYS = dg.DailyPartitionsDefinition("2024-03-01", end_date="2024-03-07", timezone="UTC")
 RANGE = {"dagster/asset_partition_range_start": "2024-03-01", "dagster/asset_partition_range_end": "2024-03-06"}
@@ -206,7 +213,6 @@ def test_a_run_that_cannot_be_made_leaves_the_instance_as_it_was(instance):
         ("run_connection", ["self", "run_id"]),
         ("index_connection", ["self"]),
         ("store_asset_check_event", ["self", "event", "event_id"]),
-        ("_event_to_row", ["self", "event"]),
         ("_event_insert_timestamp", ["self", "event"]),
         ("_store_asset_event_tags", ["self", "conn", "events", "event_ids"]),
         ("_store_asset_event", ["self", "conn", "event", "event_id"]),
@@ -217,6 +223,14 @@ def test_the_private_calls_of_dagster_that_are_used_still_exist(name, parameters
     call = getattr(SqliteEventLogStorage, name, None)
     assert callable(call), f"SqliteEventLogStorage.{name} is gone"
     assert list(inspect.signature(call).parameters) == parameters
+
+
+def test_a_row_is_the_one_that_dagster_makes(instance):
+    run = _run(instance, _asset("in_rows", together=False))
+    events = [event for event in instance.all_logs(run.run_id) if _can_wait(event)]
+    storage = instance.event_log_storage
+    assert {event.dagster_event_type for event in events} == TOGETHER
+    assert [_row(storage, event) for event in events] == [storage._event_to_row(event) for event in events]
 
 
 def test_the_tables_of_dagster_that_are_written_still_have_these_columns():
