@@ -19,17 +19,19 @@ if TYPE_CHECKING:
     from quant_assets.features.series import BarSeries
 
 BARS = 700
+ROOM = "quant_assets.features."
 _asked: set[str] = set()
 
 
 def load_meanwhile(features: Sequence[Feature]) -> None:
     """Start to load what ``features`` need, in a thread of its own; a call of a kernel waits for that kernel alone.
 
-    Each feature is asked for once in a process. Functions of users are left alone: what they do is not known here.
+    Each feature is asked for once in a process. Functions of others are left alone: what they do is not known here.
     """
     from quant_assets.features.custom import CUSTOM
 
-    new = [f for f in features if f.id not in _asked and f.base is None and CUSTOM not in f.tags]
+    own = [f for f in features if f.base is None and CUSTOM not in f.tags and f.function.__module__.startswith(ROOM)]
+    new = [f for f in own if f.id not in _asked]
     _asked.update(f.id for f in new)
     if new:
         threading.Thread(target=_compute_little, args=(new,), name="loads kernels", daemon=True).start()

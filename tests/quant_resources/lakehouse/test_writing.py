@@ -139,7 +139,8 @@ def wider(*more: Column) -> TableSpec:
 def test_a_new_column_is_missing_in_older_rows_even_of_a_file_that_is_written_anew(lakehouse):
     lakehouse.replace(BARS, bars(month(3)), month(3))
     spec = wider(Column("spread", "float64", "spread"))
-    lakehouse.replace(spec, spec.canonical(bars(["2024-03-02"]).assign(spread=0.5)), ["2024-03-02"])
+    version = lakehouse.replace(spec, spec.canonical(bars(["2024-03-02"]).assign(spread=0.5)), ["2024-03-02"])
+    assert version == opened(lakehouse, "bars").version()
     assert lakehouse.read(spec).groupby("date")["spread"].count().tolist() == [0, 3, 0]
 
 
