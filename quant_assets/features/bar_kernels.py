@@ -43,20 +43,6 @@ def window_starts(rows: IntArray, first: IntArray, day: IntArray, window: int, s
 
 
 @kernel
-def place_by_number(numbers: IntArray, least: int, largest: int, out: IntArray) -> None:
-    """Order that sorts ``least <= numbers <= largest``, equal ones as they stand: they are counted, then placed."""
-    place = np.zeros(largest - least + 2, dtype=np.int64)
-    for number in numbers:
-        place[number - least + 1] += 1
-    for k in range(1, len(place)):
-        place[k] += place[k - 1]
-    for i in range(len(numbers)):
-        k = numbers[i] - least
-        out[place[k]] = i
-        place[k] += 1
-
-
-@kernel
 def lag(values: FloatArray, first: IntArray, bars: int, out: FloatArray) -> None:
     """Value ``bars`` bars earlier in the same life; NaN where the life is younger."""
     out[:bars] = np.nan

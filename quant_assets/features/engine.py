@@ -13,7 +13,7 @@ from quant_assets.errors import UsageError
 from quant_assets.features.across_symbols import with_cross_sections
 from quant_assets.features.causal import PanelFunction, segments
 from quant_assets.features.registry import Feature
-from quant_assets.features.series import THREADS, BarSeries, FloatArray, IntArray, counted_order
+from quant_assets.features.series import THREADS, BarSeries, FloatArray, IntArray, stable_order
 from quant_assets.features.windowed import WindowFunction
 
 Columns = dict[str, FloatArray]
@@ -74,7 +74,7 @@ def _parts(series: BarSeries, rows: IntArray, reach: int) -> list[tuple[BarSerie
     number = np.cumsum(np.minimum(bars, asked * reach)) // _BARS_AT_ONCE
     bounds = np.append(0, ends[np.flatnonzero(np.diff(number, append=number[-1] + 1))])
     part = np.searchsorted(bounds, rows, side="right") - 1
-    order = counted_order(part)
+    order = stable_order(part)
     cuts = np.searchsorted(part[order], np.arange(len(bounds)))
     parts = []
     for k, (low, high) in enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)):
@@ -88,7 +88,7 @@ class _Part:
     """Some symbols of a series, and the rows of theirs that are asked for, in any order."""
 
     def __init__(self, series: BarSeries, rows: IntArray, places: IntArray) -> None:
-        order = counted_order(rows)
+        order = stable_order(rows)
         # In the order of the series one window follows the last: kernels take runs of them together.
         self.series, self.rows, self.places = series, rows[order], places
         self.rank = np.empty(len(rows), dtype=np.int64)

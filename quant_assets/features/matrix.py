@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -19,9 +18,9 @@ from quant_assets.features.series import (
     FloatArray,
     IntArray,
     build_series,
-    counted_order,
     day_numbers,
     midnights,
+    stable_order,
 )
 
 Days = pd.DatetimeIndex | list[pd.Timestamp]
@@ -59,18 +58,12 @@ def features_frame(
     load_meanwhile(declared)
     series = as_series(bars)
     rows = _rows_by_day(series, day_numbers(pd.DatetimeIndex(days)))
-    with ThreadPoolExecutor(max_workers=1) as meanwhile:
-        names = meanwhile.submit(_names_of, series, rows)
-        values = compute(series, rows, declared)
+    values = compute(series, rows, declared)
+    names = pd.Series(list(series.symbols), dtype="str").array.take(series.code[rows])
     frame = pd.DataFrame(_block([values[f.id] for f in declared]).T, columns=[f.id for f in declared], copy=False)
-    frame.insert(0, "symbol", names.result())
+    frame.insert(0, "symbol", pd.Series(names))
     frame.insert(0, "date", midnights(series.day[rows]))
     return frame
-
-
-def _names_of(series: BarSeries, rows: IntArray) -> pd.Series:
-    """Symbol of each of ``rows``."""
-    return pd.Series(pd.Series(list(series.symbols), dtype="str").array.take(series.code[rows]))
 
 
 def _block(columns: Sequence[FloatArray]) -> FloatArray:
@@ -92,4 +85,4 @@ def _rows_by_day(series: BarSeries, days: IntArray) -> IntArray:
         raise UsageError(
             f"features_matrix: no bar on {first} ({len(absent)} such days); materialize ohlcv for it first"
         )
-    return rows[counted_order(day)]
+    return rows[stable_order(day)]

@@ -151,17 +151,6 @@ def stable_order(numbers: IntArray) -> IntArray:
     return np.argsort((numbers - least).astype(np.uint16) if narrow else numbers, kind="stable").astype(np.int64)
 
 
-def counted_order(numbers: IntArray) -> IntArray:
-    """``stable_order`` by a kernel, several times as fast; for who waits for kernels anyway."""
-    if not len(numbers) or numbers.max() - numbers.min() >= 1 << 16:
-        return stable_order(numbers)
-    from quant_assets.features.bar_kernels import place_by_number
-
-    order = np.empty(len(numbers), dtype=np.int64)
-    place_by_number(np.ascontiguousarray(numbers), int(numbers.min()), int(numbers.max()), order)
-    return order
-
-
 def build_series(bars: pd.DataFrame) -> BarSeries:
     """Ragged series of canonical ``bars`` (columns ``COLUMNS``; others are ignored), any row order.
 
