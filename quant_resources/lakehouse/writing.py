@@ -65,7 +65,7 @@ def replace_rows(
 def _conditions(
     spec: TableSpec, partitions: Sequence[str], scope: Mapping[str, str]
 ) -> tuple[ds.Expression, ds.Expression]:
-    """What is replaced and what is not; the columns that decide it are never missing."""
+    """What is replaced and what is not; a row whose day or scope is missing is none of what is replaced."""
     days = sorted({dt.date.fromisoformat(p) for p in partitions})
     if not days:
         raise ValueError(f"table {spec.name}: a write must name at least one partition")
@@ -79,6 +79,7 @@ def _conditions(
     for name, value in scope.items():
         replaced.append(ds.field(name) == value)
         kept.append(ds.field(name) != value)
+    kept += [ds.field(name).is_null() for name in (spec.partition_column, *scope)]
     return reduce(and_, replaced), reduce(or_, kept)
 
 

@@ -60,6 +60,17 @@ def test_days_with_a_gap_between_them_leave_the_days_in_the_gap(lakehouse):
     assert by_day.tolist() == [9.0, 1.0, 1.0, 1.0, 9.0]
 
 
+@pytest.mark.parametrize("replaced", [["2024-03-01"], ["2024-03-01", "2024-03-03"]])
+def test_a_row_without_a_day_outlives_the_replacement_of_the_days_beside_it(lakehouse, replaced):
+    rows = pd.DataFrame(
+        {"asset": "ohlcv", "day": pd.to_datetime(["2024-03-01", None, "2024-03-03"]), "rows": [1, 2, 3]}
+    )
+    lakehouse.append(LEDGER, rows)
+    lakehouse.replace(LEDGER, LEDGER.canonical(rows.head(0)), replaced)
+    left = opened(lakehouse, "ledger").to_pyarrow_table()["rows"].to_pylist()
+    assert sorted(left) == ([2, 3] if len(replaced) == 1 else [2])
+
+
 def test_another_sleeve_of_the_same_weeks_keeps_its_file(lakehouse):
     weeks = ["2024-03-04", "2024-03-11"]
     lakehouse.replace(WEIGHTS, weights("trend", weeks, 0.1), weeks, {"sleeve": "trend"})
