@@ -54,7 +54,7 @@ def _text(value: Any) -> str:  # noqa: ANN401  # an event holds values of any pl
     return _kept(value) if kind in REPEATED else _object(value)
 
 
-@lru_cache(maxsize=1_000)
+@lru_cache(maxsize=1_000, typed=True)  # tuples of different classes can be equal
 def _kept(value: Any) -> str:  # noqa: ANN401
     return _object(value)
 
