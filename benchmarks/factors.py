@@ -13,16 +13,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+from quant_assets.collection import no_collection_at_exit, no_collection_while_loading, rare_collections
 
-from quant_assets.collection import no_collection_at_exit
-from quant_assets.features.catalogue import selected_features
-from quant_assets.features.config import FeaturesConfig
-from quant_assets.features.loading import load_meanwhile
-from quant_assets.features.matrix import features_frame
-from quant_assets.features.series import COLUMNS
-from quant_assets.tables import OHLCV_TABLE
-from quant_resources.lakehouse.store import Lakehouse
+with no_collection_while_loading():  # as the `quant` command does
+    import pandas as pd
+
+    from quant_assets.features.catalogue import selected_features
+    from quant_assets.features.config import FeaturesConfig
+    from quant_assets.features.loading import load_meanwhile
+    from quant_assets.features.matrix import features_frame
+    from quant_assets.features.series import COLUMNS
+    from quant_assets.tables import OHLCV_TABLE
+    from quant_resources.lakehouse.store import Lakehouse
 
 FOURTEEN = (
     "sma_10", "sma_50", "ema_20", "rsi_14", "macd", "atr_14", "bollinger_width_20", "donchian_upper_20",
@@ -42,7 +44,7 @@ def run(lakehouse: Path, ids: tuple[str, ...], times: Sequence[str] = ("first", 
     config = FeaturesConfig(features=ids)
     load_meanwhile(selected_features(config, YEAR))
     clocks = time.perf_counter(), time.process_time()
-    bars = Lakehouse(lakehouse).read(OHLCV_TABLE, columns=COLUMNS)
+    bars = Lakehouse(lakehouse).read(OHLCV_TABLE, columns=COLUMNS, categories=("symbol",))
     timed("read", *clocks)
     days = pd.DatetimeIndex(bars["date"].unique())
     for name in times:
@@ -57,4 +59,6 @@ def run(lakehouse: Path, ids: tuple[str, ...], times: Sequence[str] = ("first", 
 if __name__ == "__main__":
     no_collection_at_exit()
     once = ("first",) if sys.argv[3:] == ["once"] else ("first", "again")
-    print(json.dumps(run(Path(sys.argv[1]), tuple(sys.argv[2].split(",")), once)))
+    with rare_collections():
+        told_of_run = run(Path(sys.argv[1]), tuple(sys.argv[2].split(",")), once)
+    print(json.dumps(told_of_run))

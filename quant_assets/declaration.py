@@ -33,7 +33,7 @@ class Input:
     """One input: the asset, the table that holds it, the columns read and the look-back of a partition.
 
     ``strict`` inputs must be published on every day of the look-back; a look-back that is not strict reads what has
-    been accepted so far (an asset's own history).
+    been accepted so far (an asset's own history). ``categories`` are columns of text read as pandas categories.
     """
 
     key: dg.AssetKey
@@ -41,6 +41,7 @@ class Input:
     lookback: Lookback
     columns: tuple[str, ...] | None = None
     scope: Mapping[str, str] = field(default_factory=dict)
+    categories: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -66,6 +66,7 @@ class PartitionRun:
                 as_of=max(self.asset.knowable(key) for key in self.keys),
                 scope=item.scope,
                 version=max(self.slices[key][name].table_version for key in self.keys),
+                categories=item.categories,
             )
             # A withheld partition between two look-backs still has the rows of an older run in the table.
             held = frame[item.table.partition_column].isin(pd.DatetimeIndex(sorted(days)))

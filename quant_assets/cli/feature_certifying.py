@@ -92,7 +92,7 @@ def _bars(lakehouse: Lakehouse, profile: Profile, days: Sequence[pd.Timestamp], 
     begin = max(pd.Timestamp(profile.start), days[0] - pd.Timedelta(days=reach - 1))
     window = [d.strftime("%Y-%m-%d") for d in pd.date_range(begin, days[-1])]
     ContractGate(Ledger(lakehouse)).slice("ohlcv", OHLCV_TABLE.name, window, -1)
-    return lakehouse.read(OHLCV_TABLE, columns=BAR_COLUMNS, end=window[-1])
+    return lakehouse.read(OHLCV_TABLE, columns=BAR_COLUMNS, end=window[-1], categories=("symbol",))
 
 
 def _show(result: Certification, profile: str, span: tuple[str, str], as_json: bool) -> None:

@@ -47,7 +47,7 @@ def feature_assets(profile: Profile) -> list[BuiltAsset]:
         group=keys.GROUP_FEATURES,
         rooms=("features",),
         knowable=day_after,
-        inputs=(Input(keys.OHLCV, OHLCV_TABLE, window, BAR_COLUMNS),),
+        inputs=(Input(keys.OHLCV, OHLCV_TABLE, window, BAR_COLUMNS, categories=("symbol",)),),
         records=(FEATURE_CERTIFICATES_TABLE,),
         kinds=frozenset({"python", "numba", "deltalake"}),
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
@@ -21,16 +22,44 @@ Computed = TypeVar("Computed")
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """Bars of many runs, one run after the other; ``first[i]`` is the row at which the run of row ``i`` begins."""
+    """Bars of many runs, one run after the other; ``first[i]`` is the row at which the run of row ``i`` begins.
+
+    ``column`` gives the values of a named column in that order; only columns that are read are put together.
+    """
 
     first: IntArray
-    open: FloatArray
-    high: FloatArray
-    low: FloatArray
-    close: FloatArray
-    volume: FloatArray
-    quote_value: FloatArray
+    column: Callable[[str], FloatArray]
     _known: dict[tuple[object, ...], Any] = field(default_factory=dict, init=False)
+
+    @cached_property
+    def open(self) -> FloatArray:
+        """First price of each bar."""
+        return self.column("open")
+
+    @cached_property
+    def high(self) -> FloatArray:
+        """Highest price of each bar."""
+        return self.column("high")
+
+    @cached_property
+    def low(self) -> FloatArray:
+        """Lowest price of each bar."""
+        return self.column("low")
+
+    @cached_property
+    def close(self) -> FloatArray:
+        """Last price of each bar."""
+        return self.column("close")
+
+    @cached_property
+    def volume(self) -> FloatArray:
+        """Base units traded in each bar."""
+        return self.column("volume")
+
+    @cached_property
+    def quote_value(self) -> FloatArray:
+        """Quote currency traded in each bar."""
+        return self.column("quote_value")
 
     def once(self, compute: Callable[..., Computed], *arguments: object) -> Computed:
         """``compute(*arguments)`` of this panel's columns, by the first function that asks; never to be written to.
@@ -71,5 +100,9 @@ def segments(series: BarSeries, rows: IntArray, block_days: int) -> Segments:
     lengths = end - begin + 1
     offset = np.cumsum(lengths) - lengths
     source = np.repeat(begin - offset, lengths) + np.arange(lengths.sum())
-    columns = (getattr(series, name).take(source) for name in ("open", "high", "low", "close", "volume", "quote_value"))
-    return Segments(Panel(np.repeat(offset, lengths), *columns), offset[group] + rows - start)
+
+    def column(name: str) -> FloatArray:
+        values: FloatArray = getattr(series, name)
+        return values.take(source)
+
+    return Segments(Panel(np.repeat(offset, lengths), column), offset[group] + rows - start)

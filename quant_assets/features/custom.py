@@ -215,4 +215,4 @@ def _frozen(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _frozen_panel(panel: Panel) -> Panel:
-    return Panel(_frozen(panel.first), *(_frozen(getattr(panel, name)) for name in BAR_INPUTS))
+    return Panel(_frozen(panel.first), lambda name: _frozen(getattr(panel, name)))

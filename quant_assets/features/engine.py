@@ -13,7 +13,7 @@ from quant_assets.errors import UsageError
 from quant_assets.features.across_symbols import with_cross_sections
 from quant_assets.features.causal import PanelFunction, segments
 from quant_assets.features.registry import Feature
-from quant_assets.features.series import THREADS, BarSeries, FloatArray, IntArray, stable_order
+from quant_assets.features.series import THREADS, BarSeries, FloatArray, IntArray
 from quant_assets.features.windowed import WindowFunction
 
 Columns = dict[str, FloatArray]
@@ -40,12 +40,22 @@ def compute_features(series: BarSeries, rows: IntArray, features: Sequence[Featu
         raise UsageError(f"rows must lie in 0..{len(series) - 1}; locate them with BarSeries.rows_on or rows_of")
     if any(f.base is not None for f in features):
         return with_cross_sections(series, rows, features, compute_features)
+    place = np.full(len(series), -1, dtype=np.int64)
+    place[rows] = np.arange(len(rows))
+    if np.count_nonzero(place >= 0) < len(rows):
+        distinct, again = np.unique(rows, return_inverse=True)
+        return {name: values[again] for name, values in compute_features(series, distinct, features).items()}
     columns = dict(zip((f.id for f in features), np.empty((len(features), len(rows))), strict=True))
     groups = _groups(features)
+    bounds = _bounds(series, place, max((f.reach_days for f in features), default=1))
+
+    def fill(low: int, high: int) -> None:
+        if (place[low:high] >= 0).any():
+            _Part(series.part(low, high), place[low:high]).fill(groups, columns)
+
     # Each part is computed by one thread alone, so the bits do not depend on the number of threads.
     with ThreadPoolExecutor(max_workers=THREADS) as pool:
-        parts = _parts(series, rows, max((f.reach_days for f in features), default=1))
-        list(pool.map(lambda part: _Part(*part).fill(groups, columns), parts))
+        list(pool.map(fill, bounds[:-1], bounds[1:]))
     return columns
 
 
@@ -64,35 +74,27 @@ def _groups(features: Sequence[Feature]) -> list[list[Feature]]:
     return list(groups.values())
 
 
-def _parts(series: BarSeries, rows: IntArray, reach: int) -> list[tuple[BarSeries, IntArray, IntArray]]:
-    """Whole symbols of which about ``_BARS_AT_ONCE`` bars are read, at most ``reach`` for each row that is asked for.
+def _bounds(series: BarSeries, place: IntArray, reach: int) -> list[int]:
+    """First rows of parts of the series, and its end: each of whole symbols, of which about ``_BARS_AT_ONCE`` are read.
 
-    Of each part: its series, the rows asked for in it, and their places among ``rows``.
+    At most ``reach`` bars are read for each row that is asked for: one that has a ``place``.
     """
-    bars, asked = (np.bincount(series.code[some], minlength=len(series.symbols)) for some in (slice(None), rows))
-    ends = np.cumsum(bars)
+    cuts = np.searchsorted(series.code, np.arange(len(series.symbols) + 1))
+    bars, asked = np.diff(cuts), np.diff(np.append(0, np.cumsum(place >= 0))[cuts])
     number = np.cumsum(np.minimum(bars, asked * reach)) // _BARS_AT_ONCE
-    bounds = np.append(0, ends[np.flatnonzero(np.diff(number, append=number[-1] + 1))])
-    part = np.searchsorted(bounds, rows, side="right") - 1
-    order = stable_order(part)
-    cuts = np.searchsorted(part[order], np.arange(len(bounds)))
-    parts = []
-    for k, (low, high) in enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)):
-        places = order[cuts[k] : cuts[k + 1]]
-        if len(places):
-            parts.append((series.part(low, high), rows[places] - low, places))
-    return parts
+    last = np.flatnonzero(np.diff(number, append=number[-1] + 1))
+    bounds: list[int] = np.append(0, cuts[last + 1]).tolist()
+    return bounds
 
 
 class _Part:
-    """Some symbols of a series, and the rows of theirs that are asked for, in any order."""
+    """Some symbols of a series, and the rows of theirs that are asked for: those with a place in the result."""
 
-    def __init__(self, series: BarSeries, rows: IntArray, places: IntArray) -> None:
-        order = stable_order(rows)
-        # In the order of the series one window follows the last: kernels take runs of them together.
-        self.series, self.rows, self.places = series, rows[order], places
-        self.rank = np.empty(len(rows), dtype=np.int64)
-        self.rank[order] = np.arange(len(rows))
+    def __init__(self, series: BarSeries, place: IntArray) -> None:
+        self.series, self.rows = series, np.flatnonzero(place >= 0).astype(np.int64)
+        # Values are delivered in the order of their places: neighbouring symbols of a day lie side by side there.
+        self.asked = np.argsort(place[self.rows], kind="stable")
+        self.places = place[self.rows[self.asked]]
         self.slots: dict[tuple[int, int], IntArray] = {}
         self.windows: dict[tuple[int, int, int], tuple[IntArray, IntArray, IntArray]] = {}
 
@@ -135,9 +137,9 @@ class _Part:
                     self.slots[key] = self._slots(warm, part.place)
                 self._deliver(outputs[one.output], self.slots[key], columns[one.id])
 
-    def _slots(self, warm: NDArray[np.bool_], place: IntArray) -> IntArray:
-        """Where a row's value stands in a function's output, -1 inside the warm-up; in the order of the rows asked."""
-        return np.where(warm, place, -1).take(self.rank)
+    def _slots(self, warm: NDArray[np.bool_], slot: IntArray) -> IntArray:
+        """Where a row's value stands in a function's output, -1 inside the warm-up; in the order of the places."""
+        return np.where(warm, slot, -1).take(self.asked)
 
     def _deliver(self, values: FloatArray, slot: IntArray, column: FloatArray) -> None:
         from quant_assets.features.lanes import deliver

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -161,26 +162,41 @@ def build_series(bars: pd.DataFrame) -> BarSeries:
         raise UsageError(f"bars lack the columns {missing}; pass rows of the ohlcv table with all of {list(COLUMNS)}")
     if bars.empty:
         raise EmptyResult("no bars: the features have nothing to read; materialize ohlcv for the look-back first")
-    found, symbols = pd.factorize(bars["symbol"].array, sort=True)
-    code, day = found.astype(np.int64), day_numbers(bars["date"])
+    code, names = _coded(bars["symbol"])
+    day = day_numbers(bars["date"])
     order = _sorted_order(code, day)
 
-    def sorted_column(name: str) -> FloatArray:
-        values = bars[name].to_numpy(np.float64)
+    def in_order(values: NDArray[Any]) -> NDArray[Any]:
         return values.copy() if order is None else values.take(order)
 
-    names = tuple(str(s) for s in symbols)
-    life = day_numbers(bars["life_start"])
-    if order is not None:
-        code, day, life = code.take(order), day.take(order), life.take(order)
+    numbers = (bars[name].to_numpy(np.float64) for name in (*PRICES, "volume", "quote_volume", "adj_factor"))
     with ThreadPoolExecutor(max_workers=THREADS) as pool:
-        found_columns = pool.map(sorted_column, (*PRICES, "volume", "quote_volume", "adj_factor"))
-        opened, high, low, close, volume, value, factor = found_columns
+        columns = pool.map(in_order, (*numbers, code, day, day_numbers(bars["life_start"])))
+        opened, high, low, close, volume, value, factor, code, day, life = columns
     for prices in (opened, high, low, close):
         prices *= factor
     volume /= factor
     first = _first_rows(names, code, day, life)
     return BarSeries(names, code, day, first, opened, high, low, close, volume, value, life)
+
+
+def _coded(symbols: pd.Series) -> tuple[IntArray, tuple[str, ...]]:
+    """Of each row the place of its symbol among the distinct ones, and those in ascending order."""
+    known: pd.Index
+    if isinstance(symbols.dtype, pd.CategoricalDtype):
+        codes, known = symbols.cat.codes.to_numpy(), symbols.cat.categories
+    else:
+        codes, found = pd.factorize(symbols.array)
+        known = pd.Index(found)
+    unnamed, *counts = np.bincount(codes + 1, minlength=len(known) + 1).tolist()
+    if unnamed:
+        raise UsageError(f"{unnamed} bars have no symbol; quarantine them (L0.SCHEMA) first")
+    # A category may be left over from rows that were filtered out.
+    names = {str(known[i]): i for i, count in enumerate(counts) if count}
+    distinct = sorted(names)
+    place = np.zeros(len(known), dtype=np.int64)
+    place[[names[name] for name in distinct]] = np.arange(len(distinct))
+    return place[codes], tuple(distinct)
 
 
 def _sorted_order(code: IntArray, day: IntArray) -> IntArray | None:
@@ -205,4 +221,5 @@ def _first_rows(symbols: tuple[str, ...], code: IntArray, day: IntArray, life: I
             raise UsageError(f"{symbols[code[row]]} has {problem} {date}; quarantine them (L0.KEY, L1.IDENTITY) first")
     new = np.ones(len(code), dtype=bool)
     new[1:] = ~same | (life[1:] != life[:-1])
-    return np.maximum.accumulate(np.where(new, np.arange(len(code)), 0)).astype(np.int64)
+    starts = np.flatnonzero(new).astype(np.int64)
+    return np.repeat(starts, np.diff(starts, append=len(code)))

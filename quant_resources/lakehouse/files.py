@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_
@@ -32,19 +33,23 @@ class TableFiles:
         return ds.FileSystemDataset(self.fragments, self.schema, self.format, self.filesystem)
 
 
-def dataset_of(table: DeltaTable) -> ds.Dataset:
+def dataset_of(table: DeltaTable, categories: Collection[str] = ()) -> ds.Dataset:
     """Rows of ``table`` as an Arrow data set; see ``files_of``."""
-    return files_of(table).dataset
+    return files_of(table, categories).dataset
 
 
-def files_of(table: DeltaTable) -> TableFiles:
-    """Files of ``table`` at its version.
+def files_of(table: DeltaTable, categories: Collection[str] = ()) -> TableFiles:
+    """Files of ``table`` at its version; the columns ``categories`` are read as Arrow dictionaries.
 
     ``DeltaTable.to_pyarrow_dataset`` states the range of every column of every file, which for many files takes as
     long as reading them, and reads a local file through Python. Here a file states what its path says and the ranges
     of its days. Raises what that function does for a table with features that Arrow would misread.
     """
-    empty = table.to_pyarrow_dataset(filesystem=_local_files(table.table_uri), file_pruning_predicate=_NO_FILE)
+    empty = table.to_pyarrow_dataset(
+        filesystem=_local_files(table.table_uri),
+        file_pruning_predicate=_NO_FILE,
+        parquet_read_options=ds.ParquetReadOptions(dictionary_columns=set(categories)),
+    )
     found = pa.table(table.get_add_actions(flatten=True))
     told = [f for f in empty.schema if pa.types.is_date(f.type) or f"partition.{f.name}" in found.column_names]
     logged = found.select(_said(found.column_names, told)).sort_by("path").to_pylist()

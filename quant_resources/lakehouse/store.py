@@ -71,12 +71,14 @@ class Lakehouse:
         as_of: str | None = None,
         scope: Mapping[str, str] | None = None,
         version: int | None = None,
+        categories: Sequence[str] = (),
     ) -> pd.DataFrame:
         """Rows of ``spec`` with ``start <= partition <= end`` (ISO days, inclusive), in canonical order.
 
         ``as_of``: the moment (ISO day, 00:00 UTC) of the reader; asking for a partition that was not known then, or
         leaving ``end`` open together with ``as_of``, raises ``ContractViolation``. ``scope`` fixes columns such as the
-        sleeve.
+        sleeve. ``categories``: columns of text that come as pandas categories in ascending order, for a fraction of the
+        time where texts repeat.
         Returns an empty typed frame where the range has no rows; raises ``EmptyResult`` where the table is missing.
         """
         if as_of is not None and (end is None or spec.known_at(end) > as_of):
@@ -90,7 +92,7 @@ class Lakehouse:
         names = list(columns) if columns is not None else spec.column_names
         needed = list(dict.fromkeys([*names, *spec.sort_columns]))
         condition = _condition(spec, start, end, scope or {})
-        scanned = dataset_of(table).to_table(columns=needed, filter=condition)
+        scanned = dataset_of(table, categories).to_table(columns=needed, filter=condition)
         return spec.from_arrow(scanned, names)
 
     def replace(

@@ -116,7 +116,13 @@ class TableSpec:
         return pa.Table.from_arrays(arrays, schema=self.arrow_schema)
 
     def from_arrow(self, table: pa.Table, columns: list[str]) -> pd.DataFrame:
-        """Pandas frame in canonical order; dates come back as naive ``datetime64[us]`` midnights (UTC days)."""
+        """Pandas frame in canonical order; dates come back as naive ``datetime64[us]`` midnights (UTC days).
+
+        Arrow's dictionaries become pandas categories in ascending order.
+        """
+        coded = [i for i, f in enumerate(table.schema) if pa.types.is_dictionary(f.type)]
+        for place in coded:
+            table = table.set_column(place, table.schema.field(place), _ascending(table.column(place)))
         instants = pa.schema([f.with_type(pa.timestamp("us")) if pa.types.is_date(f.type) else f for f in table.schema])
         # Of several chunks each column is a copy of its own, taken where memory is free; a single one is not copied
         # at all in that way, and could not be written to.
@@ -126,6 +132,18 @@ class TableSpec:
         if not ascends(table, order):
             frame = frame.sort_values(order, kind="stable", ignore_index=True)
         return frame[columns]
+
+
+def _ascending(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The same values with one dictionary in ascending order, so that their codes compare as they do."""
+    chunks = texts.unify_dictionaries().chunks
+    if not chunks:
+        return texts
+    known = chunks[0].dictionary
+    order = pc.sort_indices(known)
+    ranks, known = pc.sort_indices(order).cast(pa.int32()), known.take(order)
+    coded = [pa.DictionaryArray.from_arrays(ranks.take(chunk.indices), known) for chunk in chunks]
+    return pa.chunked_array(coded, texts.type)
 
 
 def _array(values: pd.Series, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
@@ -153,13 +171,18 @@ def _stands_in_order(frame: pd.DataFrame, names: list[str]) -> bool:
 def ascends(table: pa.Table, names: list[str], *, strictly: bool = False) -> bool:
     """Whether the rows stand in ascending order of these columns; a look that costs a tenth of sorting them.
 
-    ``strictly``: and no two of them are equal.
+    ``strictly``: and no two of them are equal. Dictionaries are taken to ascend themselves.
     """
     tied: pa.ChunkedArray | None = None
     for name in names:
-        before, after = table[name].slice(0, max(len(table) - 1, 0)), table[name].slice(1)
+        values = _codes(table[name]) if pa.types.is_dictionary(table.schema.field(name).type) else table[name]
+        before, after = values.slice(0, max(len(table) - 1, 0)), values.slice(1)
         falls, equal = pc.greater(before, after), pc.equal(before, after)
         if falls.null_count or pc.any(falls if tied is None else pc.and_(falls, tied)).as_py():
             return False
         tied = equal if tied is None else pc.and_(equal, tied)
     return not (strictly and tied is not None and pc.any(tied).as_py())
+
+
+def _codes(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pa.chunked_array([chunk.indices for chunk in texts.chunks], pa.int32())

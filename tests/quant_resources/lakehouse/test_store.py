@@ -218,6 +218,27 @@ def test_a_read_honours_columns_range_and_canonical_order(lakehouse):
     assert read["close"].tolist() == [1.0, 2.0, 3.0] * 2
 
 
+@pytest.mark.parametrize("start", ["2024-01-30", "2024-02-02", "2030-01-01"])
+def test_texts_read_as_categories_are_the_same_texts_in_the_same_order(lakehouse, start):
+    days = ["2024-01-30", "2024-01-31", "2024-02-01", "2024-02-02"]
+    # Each month with symbols of its own, each file with other codes for them.
+    names = {"2024-01-30": ("EEE", "DDD"), "2024-01-31": ("CCC",), "2024-02-01": ("AAA", "EEE"), "2024-02-02": ("BBB",)}
+    for day in days:
+        lakehouse.replace(BARS, bars([day], symbols=names[day]), [day])
+    texts = lakehouse.read(BARS, start=start)
+    coded = lakehouse.read(BARS, start=start, categories=("symbol",))
+    assert isinstance(coded["symbol"].dtype, pd.CategoricalDtype)
+    assert coded["symbol"].cat.categories.is_monotonic_increasing
+    pd.testing.assert_frame_equal(coded.astype({"symbol": "str"}), texts)
+
+
+def test_rows_out_of_order_come_in_canonical_order_as_categories_too(lakehouse):
+    for day in reversed(month(8)):  # one file each, in the order of names drawn at random
+        lakehouse.append(BARS, bars([day], symbols=("CCC", "AAA")))
+    coded = lakehouse.read(BARS, categories=("symbol",))
+    same(coded.astype({"symbol": "str"}), bars(month(8), symbols=("CCC", "AAA")))
+
+
 def test_a_missing_table_is_an_error_and_an_empty_range_an_empty_typed_frame(lakehouse):
     with pytest.raises(EmptyResult, match="bars: the table does not exist"):
         lakehouse.read(BARS)
