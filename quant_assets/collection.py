@@ -43,5 +43,6 @@ def no_collection_at_exit() -> None:
 
 
 def collection_at_exit() -> None:
-    """Take ``no_collection_at_exit`` back: for a process with a library that complains of what is left at its end."""
+    """Let the last search look at everything after all: for a library that complains of what is left at the end."""
     atexit.unregister(gc.freeze)
+    gc.unfreeze()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from quant_assets.errors import EmptyResult, UsageError
 
+SYMBOL_COLUMNS = ("symbol", "Symbol", "SYMBOL")
 TIME_COLUMNS = ("timestamp", "date", "time")
 PRICES = ("open", "high", "low", "close")
 OPTIONAL = ("volume", "quote_volume")
@@ -22,15 +24,24 @@ _EPOCHS = ((5e8, 1e6), (5e11, 1e3), (5e14, 1.0), (5e17, 1e-3))
 
 @dataclass(frozen=True, eq=False)
 class BarsFile:
-    """``keys``: symbol and time as the file has them; ``frame``: symbol and numbers; ``micros`` since 1970 UTC."""
+    """``frame``: symbol (categories) and numbers; ``times`` as the file has them, and as ``micros`` since 1970 UTC."""
 
     path: Path
-    keys: pd.DataFrame
     frame: pd.DataFrame
+    times: pd.Series
     micros: NDArray[np.int64]
-    time_column: str
-    has_volume: bool
     notes: tuple[str, ...]
+
+    @property
+    def has_volume(self) -> bool:
+        """Whether the file has volumes."""
+        return "volume" in self.frame.columns
+
+    def keys(self, rows: NDArray[np.int64]) -> pd.DataFrame:
+        """Symbol and time of these rows as the file has them."""
+        symbols = self.frame["symbol"].array
+        names = symbols.categories.array.take(symbols.codes.take(rows))
+        return pd.DataFrame({"symbol": names, str(self.times.name): self.times.array.take(rows)})
 
 
 def read_bars(path: Path) -> BarsFile:
@@ -39,7 +50,7 @@ def read_bars(path: Path) -> BarsFile:
     Raises UsageError for a file that cannot be read, lacks columns, or holds text for numbers or times; EmptyResult
     for one without rows.
     """
-    raw = _plain_names(read_table(path))
+    raw = _plain_names(read_table(path, categories=SYMBOL_COLUMNS))
     time_column = _columns(path, raw)
     if raw.empty:
         raise EmptyResult(f"{path}: no rows; expected columns {EXPECTED}")
@@ -50,24 +61,26 @@ def read_bars(path: Path) -> BarsFile:
     if len(times := _times(raw)) > 1:
         notes.append(f"the file has {' and '.join(times)}: {time_column} is the time of a bar")
     numbers = [name for name in (*PRICES, *OPTIONAL) if name in raw.columns]
-    frame = pd.DataFrame({"symbol": raw["symbol"], **{name: _numbers(path, raw[name]) for name in numbers}})
-    micros = _micros(path, raw[time_column])
-    keys = raw[["symbol", time_column]]
-    return BarsFile(path, keys, frame, micros, time_column, "volume" in raw.columns, tuple(notes))
+    columns = {"symbol": raw["symbol"].astype("category"), **{name: _numbers(path, raw[name]) for name in numbers}}
+    frame, at = pd.DataFrame(columns, copy=False), raw[time_column]
+    return BarsFile(path, frame, at, _micros(path, at), tuple(notes))
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """A CSV or Parquet file with numbers as exact as written; `symbol` is text, whatever it says."""
+def read_table(path: Path, categories: Sequence[str] = ()) -> pd.DataFrame:
+    """A CSV or Parquet file with numbers as exact as written; `symbol` is text, whatever it says.
+
+    Texts of a Parquet file in the columns ``categories`` are read as categories, which takes a fraction of the time.
+    """
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{path}: a {path.suffix or 'suffixless'} file; give a {' or a '.join(SUFFIXES)} file")
     try:
         if path.suffix.lower() == ".parquet":
-            return pd.read_parquet(path)
+            return pd.read_parquet(path, read_dictionary=list(categories))
         return pd.read_csv(
             path,
-            converters=dict.fromkeys(("symbol", "Symbol", "SYMBOL"), str),
+            converters=dict.fromkeys(SYMBOL_COLUMNS, str),
             encoding="utf-8-sig",
         )
     except pd.errors.EmptyDataError as error:
@@ -102,6 +115,8 @@ def _times(raw: pd.DataFrame) -> list[str]:
 
 
 def _numbers(path: Path, raw: pd.Series) -> pd.Series:
+    if raw.dtype == np.float64:
+        return raw
     found = pd.to_numeric(raw, errors="coerce").astype("float64")
     wrong = found.isna() & raw.notna()
     if wrong.any():

@@ -49,9 +49,8 @@ def compute(
     chosen, left_out = plan.choose(given, laid, periods)
     rows = range_of(len(laid.series))
     values = compute_features(laid.series, rows, [whole_history(f) for f in chosen])
-    keys = given.keys.iloc[laid.order].reset_index(drop=True)
     columns = pd.DataFrame({f.id: values[f.id] for f in chosen}, copy=False)
-    write_atomically(pd.concat([keys, columns], axis=1), out)
+    write_atomically(pd.concat([given.keys(laid.order), columns], axis=1), out)
     _report(given, laid, out, chosen, left_out, (periods, annualisation is not None), as_json)
     return 0
 
@@ -171,7 +170,7 @@ def _report(
     known = years == years
     told = {
         "file": str(given.path), "out": str(out), "bars": len(laid.series), "symbols": len(laid.series.symbols),
-        "time_column": given.time_column, "interval": laid.told, "annualisation": years if known else None,
+        "time_column": given.times.name, "interval": laid.told, "annualisation": years if known else None,
         "annualisation_from": "--annualisation" if stated else laid.told if known else "unknown",
         "features": [f.id for f in chosen], "left_out": left_out, "notes": notes,
     }  # fmt: skip

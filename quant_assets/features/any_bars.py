@@ -6,6 +6,7 @@ running number of the bar of its symbol. Every symbol is one life, and its price
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -16,7 +17,7 @@ from quant_assets.errors import EmptyResult, UsageError
 from quant_assets.features.catalogue import build_registry
 from quant_assets.features.config import FeaturesConfig
 from quant_assets.features.registry import Feature
-from quant_assets.features.series import PRICES, THREADS, BarSeries, FloatArray, IntArray, stable_order
+from quant_assets.features.series import PRICES, THREADS, BarSeries, FloatArray, IntArray, stable_order, symbol_codes
 
 DAY = 86_400_000_000  # microseconds
 YEAR_DAYS, SESSION_YEAR = 365.0, 252.0
@@ -53,8 +54,9 @@ def any_bars(frame: pd.DataFrame, micros: IntArray) -> AnyBars:
     if frame.empty:
         raise EmptyResult("no bars: the file holds a header and no rows; there is nothing to compute features from")
     numbers = _numbers(frame, micros)
-    code, names = pd.factorize(frame["symbol"], sort=True)
-    codes = code.astype(np.int64)
+    codes, names = symbol_codes(frame["symbol"])
+    if unnamed := int((codes < 0).sum()):
+        raise UsageError(f"{unnamed} rows have no symbol; name it in every row, or leave the column out")
     order = _by_symbol_and_time(codes, micros)
     codes, at = codes[order], micros[order]
     _refuse_repeated(names, codes, at)
@@ -68,7 +70,7 @@ def any_bars(frame: pd.DataFrame, micros: IntArray) -> AnyBars:
     with ThreadPoolExecutor(max_workers=THREADS) as pool:
         sorted_numbers = pool.map(lambda values: values.take(order), numbers.values())
         arrays = dict(zip(numbers, sorted_numbers, strict=True))
-    series = BarSeries(tuple(map(str, names)), codes, position, first, life_start=position[first], **arrays)
+    series = BarSeries(names, codes, position, first, life_start=position[first], **arrays)
     in_order = bool((np.diff(order)[same] > 0).all())
     aligned = len(names) == 1 or (fits and bool(((at - at.min()) % step == 0).all()))
     return AnyBars(series, order, step, annualisation, told, in_order, aligned)
@@ -113,9 +115,6 @@ def _value_of(feature: Feature) -> tuple[object, ...]:
 
 def _numbers(frame: pd.DataFrame, micros: IntArray) -> dict[str, FloatArray]:
     """Price and volume columns as floats; unknown volumes are NaN."""
-    unnamed = frame["symbol"].isna() | (frame["symbol"].astype("str") == "")
-    if unnamed.any():
-        raise UsageError(f"{int(unnamed.sum())} rows have no symbol; name it in every row, or leave the column out")
     found = {name: frame[name].to_numpy(np.float64) for name in PRICES}
     known = np.logical_and.reduce([np.isfinite(values) for values in found.values()])
     if not known.all():
@@ -150,7 +149,7 @@ def _length(step: int) -> str:
     return next((f"{step // size} {unit}" for unit, size in units if step % size == 0), f"{step} us")
 
 
-def _refuse_repeated(names: pd.Index, codes: IntArray, at: IntArray) -> None:
+def _refuse_repeated(names: Sequence[str], codes: IntArray, at: IntArray) -> None:
     twice = np.flatnonzero((codes[1:] == codes[:-1]) & (at[1:] == at[:-1]))
     if len(twice):
         row = int(twice[0])
@@ -167,10 +166,10 @@ def _calendar(at: IntArray, steps: IntArray, symbols: int) -> tuple[int, float, 
     step = int(steps.min())
     on_grid = bool((steps % step == 0).all())
     full = (len(steps) + symbols) / (int(steps.sum()) // step + symbols) >= FULL_GRID
-    weekday = (at // DAY + 3) % 7  # 1970-01-01 was a Thursday; 0 is Monday
-    weekends = float((weekday >= 5).mean())
     if not on_grid:
         return 0, np.nan, "bars without a regular interval"
+    weekday = (at // DAY + 3) % 7  # 1970-01-01 was a Thursday; 0 is Monday
+    weekends = float((weekday >= 5).mean())
     if full or (step == DAY and weekends >= WEEKEND_SHARE):
         return step, YEAR_DAYS * DAY / step, f"bars every {_length(step)}, all year round"
     if step == DAY and weekends == 0.0:

@@ -43,6 +43,29 @@ def window_starts(rows: IntArray, first: IntArray, day: IntArray, window: int, s
 
 
 @kernel
+def memory_starts(rows: IntArray, first: IntArray, day: IntArray, block_days: int, out: IntArray) -> None:
+    """First row of each memory that ends at ``rows``: of its life, in the block of days before the row's own or later.
+
+    Blocks of ``block_days`` are counted from 1970-01-01.
+    """
+    start = 0
+    for i in range(len(rows)):
+        end, oldest = rows[i], (day[rows[i]] // block_days - 1) * block_days
+        low = first[end]
+        # Neighbouring rows mostly have the same one.
+        known = (low <= start <= end) and day[start] >= oldest and (start == low or day[start - 1] < oldest)
+        if not known:
+            start = low
+            while start < end:
+                middle = (start + end) // 2
+                if day[middle] < oldest:
+                    start = middle + 1
+                else:
+                    end = middle
+        out[i] = start
+
+
+@kernel
 def lag(values: FloatArray, first: IntArray, bars: int, out: FloatArray) -> None:
     """Value ``bars`` bars earlier in the same life; NaN where the life is younger."""
     out[:bars] = np.nan

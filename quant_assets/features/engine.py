@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from quant_assets.errors import UsageError
 from quant_assets.features.across_symbols import with_cross_sections
@@ -120,7 +119,8 @@ class _Part:
         key = feature.window, feature.span_days, feature.min_bars
         if key not in self.windows:
             warm = self.rows - start + 1 >= feature.min_bars
-            self.windows[key] = start[warm], self.rows[warm], self._slots(warm, np.cumsum(warm) - 1)
+            slots = self._slots(start, feature.min_bars, np.cumsum(warm) - 1)
+            self.windows[key] = start[warm], self.rows[warm], slots
         return self.windows[key]
 
     def _recursive(
@@ -133,13 +133,16 @@ class _Part:
             for one in group:
                 key = one.span_days, one.min_bars
                 if key not in self.slots:
-                    warm = self.rows - starts[one.shape] + 1 >= one.min_bars
-                    self.slots[key] = self._slots(warm, part.place)
+                    self.slots[key] = self._slots(starts[one.shape], one.min_bars, part.place)
                 self._deliver(outputs[one.output], self.slots[key], columns[one.id])
 
-    def _slots(self, warm: NDArray[np.bool_], slot: IntArray) -> IntArray:
+    def _slots(self, start: IntArray, least: int, slot: IntArray) -> IntArray:
         """Where a row's value stands in a function's output, -1 inside the warm-up; in the order of the places."""
-        return np.where(warm, slot, -1).take(self.asked)
+        from quant_assets.features.lanes import slots
+
+        out = np.empty(len(self.rows), dtype=np.int64)
+        slots(self.rows, start, least, slot, self.asked, out)
+        return out
 
     def _deliver(self, values: FloatArray, slot: IntArray, column: FloatArray) -> None:
         from quant_assets.features.lanes import deliver

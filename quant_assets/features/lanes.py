@@ -45,6 +45,14 @@ def logarithms(values: FloatArray, out: FloatArray) -> None:
 
 
 @kernel
+def slots(rows: IntArray, start: IntArray, least: int, slot: IntArray, order: IntArray, out: IntArray) -> None:
+    """``slot`` of each row in this ``order``; -1 where fewer than ``least`` bars lie between its start and itself."""
+    for i in range(len(order)):
+        k = order[i]
+        out[i] = slot[k] if rows[k] - start[k] + 1 >= least else -1
+
+
+@kernel
 def deliver(values: FloatArray, slot: IntArray, place: IntArray, out: FloatArray) -> None:
     """Put the value at each ``slot`` into its ``place``; NaN for a slot of -1."""
     for i in range(len(slot)):

@@ -20,7 +20,6 @@ from quant_assets.features.series import (
     build_series,
     day_numbers,
     midnights,
-    stable_order,
 )
 
 Days = pd.DatetimeIndex | list[pd.Timestamp]
@@ -77,12 +76,12 @@ def _block(columns: Sequence[FloatArray]) -> FloatArray:
 
 def _rows_by_day(series: BarSeries, days: IntArray) -> IntArray:
     """Rows on ``days`` ordered by day, then symbol; UsageError when a day has no bar at all."""
-    rows = series.rows_on(days)
-    day = series.day[rows]
-    absent = np.unique(days[~np.isin(days, day)])
+    day = series.day[series.by_day]
+    asked = np.isin(day, days)
+    absent = np.unique(days[~np.isin(days, day[asked])])
     if len(absent):
         first = np.datetime64(int(absent[0]), "D")
         raise UsageError(
             f"features_matrix: no bar on {first} ({len(absent)} such days); materialize ohlcv for it first"
         )
-    return rows[stable_order(day)]
+    return series.by_day[asked]

@@ -31,7 +31,8 @@ class BarSeries:
     ``symbols`` holds the distinct names, ``code[i]`` indexes it, ``day[i]`` counts days since 1970-01-01 and
     ``first[i]`` is the row of the first bar of the life that row ``i`` belongs to. Prices are price * adj_factor in
     quote currency, ``volume`` is volume / adj_factor in base units, ``quote_value`` is in quote currency (NaN unknown).
-    ``life_start[i]`` is the first day of the life, loaded or not.
+    ``life_start[i]`` is the first day of the life, loaded or not. ``given`` holds the row of each bar in the order in
+    which they were given, if that was by day, then symbol.
     """
 
     symbols: tuple[str, ...]
@@ -45,6 +46,7 @@ class BarSeries:
     volume: FloatArray
     quote_value: FloatArray
     life_start: IntArray
+    given: IntArray | None = None
 
     def __len__(self) -> int:
         return len(self.day)
@@ -53,6 +55,11 @@ class BarSeries:
     def key(self) -> IntArray:
         """Symbol and day of each row in one strictly increasing number."""
         return self.code * _DAY_SPAN + self.day
+
+    @cached_property
+    def by_day(self) -> IntArray:
+        """Rows ordered by day, then symbol."""
+        return stable_order(self.day) if self.given is None else self.given
 
     @cached_property
     def last(self) -> IntArray:
@@ -117,11 +124,11 @@ class BarSeries:
 
         Blocks of ``block_days`` calendar days are counted from 1970-01-01; a life that began later starts with itself.
         """
-        oldest = self.code[rows] * _DAY_SPAN + (self.day[rows] // block_days - 1) * block_days
-        # Neighbouring rows mostly look for the same bar: each run of them looks once.
-        runs = np.flatnonzero(np.append(True, oldest[1:] != oldest[:-1])[: len(oldest)])
-        found = np.searchsorted(self.key, oldest[runs])
-        return np.maximum(self.first[rows], np.repeat(found, np.diff(runs, append=len(rows))))
+        from quant_assets.features.bar_kernels import memory_starts
+
+        start = np.empty(len(rows), dtype=np.int64)
+        memory_starts(np.ascontiguousarray(rows, dtype=np.int64), self.first, self.day, block_days, start)
+        return start
 
 
 def day_numbers(dates: pd.Series | pd.DatetimeIndex | list[pd.Timestamp]) -> IntArray:
@@ -152,6 +159,25 @@ def stable_order(numbers: IntArray) -> IntArray:
     return np.argsort((numbers - least).astype(np.uint16) if narrow else numbers, kind="stable").astype(np.int64)
 
 
+def symbol_codes(symbols: pd.Series) -> tuple[IntArray, tuple[str, ...]]:
+    """Of each row the place of its symbol among the distinct ones, and those in ascending order.
+
+    -1 where a symbol is missing or empty. Categories of which there is no row are left out.
+    """
+    known: pd.Index
+    if isinstance(symbols.dtype, pd.CategoricalDtype):
+        codes, known = symbols.cat.codes.to_numpy(), symbols.cat.categories
+    else:
+        codes, found = pd.factorize(symbols.array)
+        known = pd.Index(found)
+    counts = np.bincount(codes + 1, minlength=len(known) + 1)[1:].tolist()
+    names = [str(name) for name in known]
+    distinct = sorted({name for name, count in zip(names, counts, strict=True) if count and name})
+    # One more for a missing symbol: its code, -1, reads the last item.
+    place = np.append(pd.Index(distinct, dtype="str").get_indexer(pd.Index(names, dtype="str")), -1).astype(np.int64)
+    return place[codes], tuple(distinct)
+
+
 def build_series(bars: pd.DataFrame) -> BarSeries:
     """Ragged series of canonical ``bars`` (columns ``COLUMNS``; others are ignored), any row order.
 
@@ -162,12 +188,17 @@ def build_series(bars: pd.DataFrame) -> BarSeries:
         raise UsageError(f"bars lack the columns {missing}; pass rows of the ohlcv table with all of {list(COLUMNS)}")
     if bars.empty:
         raise EmptyResult("no bars: the features have nothing to read; materialize ohlcv for the look-back first")
-    code, names = _coded(bars["symbol"])
+    code, names = symbol_codes(bars["symbol"])
+    if unnamed := int((code < 0).sum()):
+        raise UsageError(f"{unnamed} bars have no symbol; quarantine them (L0.SYMBOL) first")
     day = day_numbers(bars["date"])
-    order = _sorted_order(code, day)
+    row = _rows_in_order(code, day)
+    by_day = _ascends(day, code)
 
     def in_order(values: NDArray[Any]) -> NDArray[Any]:
-        return values.copy() if order is None else values.take(order)
+        out = np.empty_like(values)
+        out[row] = values
+        return out
 
     numbers = (bars[name].to_numpy(np.float64) for name in (*PRICES, "volume", "quote_volume", "adj_factor"))
     with ThreadPoolExecutor(max_workers=THREADS) as pool:
@@ -177,35 +208,24 @@ def build_series(bars: pd.DataFrame) -> BarSeries:
         prices *= factor
     volume /= factor
     first = _first_rows(names, code, day, life)
-    return BarSeries(names, code, day, first, opened, high, low, close, volume, value, life)
+    return BarSeries(names, code, day, first, opened, high, low, close, volume, value, life, row if by_day else None)
 
 
-def _coded(symbols: pd.Series) -> tuple[IntArray, tuple[str, ...]]:
-    """Of each row the place of its symbol among the distinct ones, and those in ascending order."""
-    known: pd.Index
-    if isinstance(symbols.dtype, pd.CategoricalDtype):
-        codes, known = symbols.cat.codes.to_numpy(), symbols.cat.categories
-    else:
-        codes, found = pd.factorize(symbols.array)
-        known = pd.Index(found)
-    unnamed, *counts = np.bincount(codes + 1, minlength=len(known) + 1).tolist()
-    if unnamed:
-        raise UsageError(f"{unnamed} bars have no symbol; quarantine them (L0.SCHEMA) first")
-    # A category may be left over from rows that were filtered out.
-    names = {str(known[i]): i for i, count in enumerate(counts) if count}
-    distinct = sorted(names)
-    place = np.zeros(len(known), dtype=np.int64)
-    place[[names[name] for name in distinct]] = np.arange(len(distinct))
-    return place[codes], tuple(distinct)
-
-
-def _sorted_order(code: IntArray, day: IntArray) -> IntArray | None:
-    """Order by symbol and day, or None when they stand in it already (the usual case for one symbol-major table)."""
-    key = code * _DAY_SPAN + day
-    if (key[1:] > key[:-1]).all():
-        return None
+def _rows_in_order(code: IntArray, day: IntArray) -> IntArray:
+    """Row of each bar when they stand by symbol, then day."""
+    if _ascends(code, day):
+        return np.arange(len(code))
     # Stored bars come day by day: then the symbols alone decide.
-    return stable_order(code if (day[1:] >= day[:-1]).all() else key)
+    order = stable_order(code if (day[1:] >= day[:-1]).all() else code * _DAY_SPAN + day)
+    rows = np.empty_like(order)
+    rows[order] = np.arange(len(order))
+    return rows
+
+
+def _ascends(major: IntArray, minor: IntArray) -> bool:
+    """Whether pairs of numbers stand in ascending order."""
+    rises, ties = major[1:] > major[:-1], major[1:] == major[:-1]
+    return bool((rises | (ties & (minor[1:] > minor[:-1]))).all())
 
 
 def _first_rows(symbols: tuple[str, ...], code: IntArray, day: IntArray, life: IntArray) -> IntArray:
