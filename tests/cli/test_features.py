@@ -115,6 +115,20 @@ def test_bars_in_any_order_give_the_same_file_and_it_is_said(quant, two, tmp_pat
     assert any("sorted" in note for note in told["notes"]) and before["notes"] == []
 
 
+@pytest.mark.parametrize(("kind", "comes_out"), [("str", "str"), ("category", "str"), ("int64", "int64")])
+def test_symbols_come_out_of_a_parquet_file_as_they_went_in(quant, two, tmp_path, kind, comes_out):
+    _, frame = two
+    numbers = frame["symbol"].map({"AAA/USDT": 10, "BBB/USDT": 20})
+    symbols = numbers if kind == "int64" else frame["symbol"].astype(kind)
+    named = frame.assign(symbol=symbols).sort_values(["date", "symbol"])
+    _, found = computed(quant, written(named, tmp_path, "in.parquet"), tmp_path / "out.parquet", "--features", "close")
+    assert found["symbol"].dtype == comes_out
+    expected = named.sort_values(["symbol", "date"], ignore_index=True)
+    assert found["symbol"].tolist() == expected["symbol"].tolist()
+    assert found["date"].tolist() == expected["date"].tolist()
+    np.testing.assert_array_equal(found["close"], expected["close"])
+
+
 def test_odd_markets_change_nothing_of_another_one(quant, tmp_path):
     good, ids = walk("GOOD", 300, 11), "adx_14,realised_volatility,permutation_entropy,vwma_20,recommend_ma,survival"
     prices = ["open", "high", "low", "close"]

@@ -217,21 +217,8 @@ def test_bars_that_cannot_be_a_series_are_refused() -> None:
         build_series(bars.assign(date=bars["date"] + pd.Timedelta(hours=1)))
     with pytest.raises(UsageError, match="overlapping lives"):
         build_series(bars.assign(life_start=[START, START + pd.Timedelta(days=1), START, START, START]))
-    with pytest.raises(UsageError, match="2 bars have no symbol"):
-        build_series(bars.assign(symbol=["SYN:A/USDT", None, "SYN:A/USDT", None, "SYN:A/USDT"]))
     with pytest.raises(UsageError, match="no bar on 2022-01-01"):
         features_frame(bars, [pd.Timestamp("2022-01-01")], FeaturesConfig(), 365.0)
-
-
-def test_symbols_read_as_categories_make_the_same_series(bars) -> None:
-    names = sorted(bars["symbol"].unique())
-    # In no order, and with one that is left over from rows that were filtered out.
-    categories = [*names[::-1], "SYN:AAA/USDT"]
-    coded = bars.assign(symbol=pd.Categorical(bars["symbol"], categories=categories)).sample(frac=1.0, random_state=5)
-    ours, theirs = build_series(coded), build_series(bars)
-    assert ours.symbols == theirs.symbols == tuple(names)
-    for field in dataclasses.fields(BarSeries)[1:]:
-        np.testing.assert_array_equal(getattr(ours, field.name), getattr(theirs, field.name), err_msg=field.name)
 
 
 def test_rows_may_be_asked_for_in_any_order_and_more_than_once(config, bars) -> None:
