@@ -162,8 +162,8 @@ def warmup_drift(
     """
     found: dict[str, Drift] = {}
     drifting = [f for f in roots(features) if f.drift > 0]
-    for shape in sorted({f.shape for f in drifting}):
-        alike = [f for f in drifting if f.shape == shape]
+    for history in sorted({(f.shape, f.window) for f in drifting}):
+        alike = [f for f in drifting if (f.shape, f.window) == history]
         found |= _drifts_of(series, rows, alone, alike, config.warmup_multiples, compute)
     return {f.id: found[f.root.id] for f in features if f.root.id in found}
 
@@ -176,7 +176,7 @@ def _drifts_of(
     multiples: Sequence[int],
     compute: Compute,
 ) -> dict[str, Drift]:
-    """Drift of features of one shape on each of ``multiples``; empty where no row has such a history."""
+    """Drift of features of one shape and window on each of ``multiples``; empty where no row has such a history."""
     parts: dict[str, list[Drift]] = {}
     for multiple in multiples:
         longer = [_longer(f, multiple) for f in alike]

@@ -12,7 +12,7 @@ from quant_assets.errors import UsageError
 from quant_assets.features.across_symbols import with_cross_sections
 from quant_assets.features.causal import PanelFunction, segments
 from quant_assets.features.registry import Feature
-from quant_assets.features.series import THREADS, BarSeries, FloatArray, IntArray
+from quant_assets.features.series import THREADS, BarSeries, FloatArray, IntArray, SmallInts
 from quant_assets.features.windowed import WindowFunction
 
 Columns = dict[str, FloatArray]
@@ -37,6 +37,10 @@ def compute_features(series: BarSeries, rows: IntArray, features: Sequence[Featu
     """
     if len(rows) and (rows.min() < 0 or rows.max() >= len(series)):
         raise UsageError(f"rows must lie in 0..{len(series) - 1}; locate them with BarSeries.rows_on or rows_of")
+    if len(series) > np.iinfo(np.int32).max:
+        raise UsageError(
+            f"{len(series)} bars at once are too many to count; compute fewer symbols at a time"
+        )
     if any(f.base is not None for f in features):
         return with_cross_sections(series, rows, features, compute_features)
     place = np.full(len(series), -1, dtype=np.int64)
@@ -87,64 +91,61 @@ def _bounds(series: BarSeries, place: IntArray, reach: int) -> list[int]:
 
 
 class _Part:
-    """Some symbols of a series, and the rows of theirs that are asked for: those with a place in the result."""
+    """Some symbols of a series, and the rows of theirs that are asked for: those with a place in the result.
+
+    Numbers in the order of the places are small ones: neighbouring symbols of a day lie side by side there.
+    """
 
     def __init__(self, series: BarSeries, place: IntArray) -> None:
         self.series, self.rows = series, np.flatnonzero(place >= 0).astype(np.int64)
-        # Values are delivered in the order of their places: neighbouring symbols of a day lie side by side there.
         self.asked = np.argsort(place[self.rows], kind="stable")
-        self.places = place[self.rows[self.asked]]
-        self.slots: dict[tuple[int, int], IntArray] = {}
-        self.windows: dict[tuple[int, int, int], tuple[IntArray, IntArray, IntArray]] = {}
+        self.places = self._in_places(place[self.rows])
+        self.starts: dict[tuple[bool, int, int], IntArray] = {}
+        self.held: dict[tuple[bool, int, int], SmallInts] = {}
+        self.windows: dict[tuple[int, int, int], tuple[IntArray, IntArray, SmallInts]] = {}
 
     def fill(self, groups: Sequence[Sequence[Feature]], columns: Columns) -> None:
         """Write the part's values into ``columns``."""
-        starts = {f.shape: f.start_of(self.series, self.rows) for f in {g[0].shape: g[0] for g in groups}.values()}
+        for feature in {f.shape: f for group in groups for f in group}.values():
+            start = self.starts[feature.shape] = feature.start_of(self.series, self.rows)
+            self.held[feature.shape] = self._in_places(self.rows - start + 1)
         for block_days in sorted({g[0].span_days for g in groups if g[0].memory}):
-            self._recursive([g for g in groups if g[0].memory and g[0].span_days == block_days], starts, columns)
+            self._recursive([g for g in groups if g[0].memory and g[0].span_days == block_days], columns)
         for group in groups:
             if not group[0].memory:
-                self._windowed(group, starts[group[0].shape], columns)
+                self._windowed(group, columns)
 
-    def _windowed(self, group: Sequence[Feature], start: IntArray, columns: Columns) -> None:
-        """A window function at the windows ``start .. rows``, NaN inside the warm-up."""
+    def _windowed(self, group: Sequence[Feature], columns: Columns) -> None:
+        """A window function at the windows that end at the rows, NaN inside the warm-up."""
         feature = group[0]
-        begin, end, slot = self._warm_windows(feature, start)
+        begin, end, slot = self._warm_windows(feature)
         outputs = cast(WindowFunction, feature.function)(self.series, begin, end, feature.parameters)
         for one in group:
-            self._deliver(outputs[one.output], slot, columns[one.id])
+            self._deliver(outputs[one.output], slot, one, columns)
 
-    def _warm_windows(self, feature: Feature, start: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    def _warm_windows(self, feature: Feature) -> tuple[IntArray, IntArray, SmallInts]:
         """First and last bar of the windows that are long enough, and where each row asked for stands among them."""
         key = feature.window, feature.span_days, feature.min_bars
         if key not in self.windows:
+            start = self.starts[feature.shape]
             warm = self.rows - start + 1 >= feature.min_bars
-            slots = self._slots(start, feature.min_bars, np.cumsum(warm) - 1)
-            self.windows[key] = start[warm], self.rows[warm], slots
+            self.windows[key] = start[warm], self.rows[warm], self._in_places(np.cumsum(warm) - 1)
         return self.windows[key]
 
-    def _recursive(
-        self, groups: Sequence[Sequence[Feature]], starts: dict[tuple[bool, int, int], IntArray], columns: Columns
-    ) -> None:
+    def _recursive(self, groups: Sequence[Sequence[Feature]], columns: Columns) -> None:
         """Functions of one memory, each over the recursions that end at the rows."""
         part = segments(self.series, self.rows, groups[0][0].span_days)
+        slot = self._in_places(part.place)
         for group in groups:
             outputs = cast(PanelFunction, group[0].function)(part.panel, group[0].parameters)
             for one in group:
-                key = one.span_days, one.min_bars
-                if key not in self.slots:
-                    self.slots[key] = self._slots(starts[one.shape], one.min_bars, part.place)
-                self._deliver(outputs[one.output], self.slots[key], columns[one.id])
+                self._deliver(outputs[one.output], slot, one, columns)
 
-    def _slots(self, start: IntArray, least: int, slot: IntArray) -> IntArray:
-        """Where a row's value stands in a function's output, -1 inside the warm-up; in the order of the places."""
-        from quant_assets.features.lanes import slots
+    def _in_places(self, of_rows: IntArray) -> SmallInts:
+        """A number of each row in the order of the places."""
+        return of_rows.astype(np.int32).take(self.asked)
 
-        out = np.empty(len(self.rows), dtype=np.int64)
-        slots(self.rows, start, least, slot, self.asked, out)
-        return out
-
-    def _deliver(self, values: FloatArray, slot: IntArray, column: FloatArray) -> None:
+    def _deliver(self, values: FloatArray, slot: SmallInts, feature: Feature, columns: Columns) -> None:
         from quant_assets.features.lanes import deliver
 
-        deliver(values, slot, self.places, column)
+        deliver(values, slot, self.held[feature.shape], feature.min_bars, self.places, columns[feature.id])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from quant_assets.features.compiled import kernel
 
 if TYPE_CHECKING:
-    from quant_assets.features.series import FloatArray, IntArray
+    from quant_assets.features.series import FloatArray, IntArray, SmallInts
 
 LANES = 128  # the totals of a run of this many windows stay in the processor's first cache
 
@@ -45,15 +45,9 @@ def logarithms(values: FloatArray, out: FloatArray) -> None:
 
 
 @kernel
-def slots(rows: IntArray, start: IntArray, least: int, slot: IntArray, order: IntArray, out: IntArray) -> None:
-    """``slot`` of each row in this ``order``; -1 where fewer than ``least`` bars lie between its start and itself."""
-    for i in range(len(order)):
-        k = order[i]
-        out[i] = slot[k] if rows[k] - start[k] + 1 >= least else -1
-
-
-@kernel
-def deliver(values: FloatArray, slot: IntArray, place: IntArray, out: FloatArray) -> None:
-    """Put the value at each ``slot`` into its ``place``; NaN for a slot of -1."""
+def deliver(
+    values: FloatArray, slot: SmallInts, held: SmallInts, least: int, place: SmallInts, out: FloatArray
+) -> None:
+    """Put the value at each ``slot`` into its ``place``; NaN where fewer than ``least`` bars are held."""
     for i in range(len(slot)):
-        out[place[i]] = values[slot[i]] if slot[i] >= 0 else math.nan
+        out[place[i]] = values[slot[i]] if held[i] >= least else math.nan

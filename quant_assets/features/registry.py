@@ -71,8 +71,8 @@ class Feature:
 
     @property
     def shape(self) -> tuple[bool, int, int]:
-        """What features share that read the same bars."""
-        return self.memory, self.window, self.span_days
+        """What features share that can read the same bars."""
+        return self.memory, 0 if self.memory else self.window, self.span_days
 
     @property
     def description(self) -> str:

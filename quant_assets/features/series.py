@@ -15,6 +15,7 @@ from quant_assets.errors import EmptyResult, UsageError
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+SmallInts = NDArray[np.int32]
 
 PRICES = ("open", "high", "low", "close")
 COLUMNS = ("symbol", "date", *PRICES, "volume", "quote_volume", "life_start", "adj_factor")
