@@ -38,9 +38,7 @@ def compute_features(series: BarSeries, rows: IntArray, features: Sequence[Featu
     if len(rows) and (rows.min() < 0 or rows.max() >= len(series)):
         raise UsageError(f"rows must lie in 0..{len(series) - 1}; locate them with BarSeries.rows_on or rows_of")
     if len(series) > np.iinfo(np.int32).max:
-        raise UsageError(
-            f"{len(series)} bars at once are too many to count; compute fewer symbols at a time"
-        )
+        raise UsageError(f"{len(series)} bars at once are too many to count; compute fewer symbols at a time")
     if any(f.base is not None for f in features):
         return with_cross_sections(series, rows, features, compute_features)
     place = np.full(len(series), -1, dtype=np.int64)
@@ -93,7 +91,7 @@ def _bounds(series: BarSeries, place: IntArray, reach: int) -> list[int]:
 class _Part:
     """Some symbols of a series, and the rows of theirs that are asked for: those with a place in the result.
 
-    Numbers in the order of the places are small ones: neighbouring symbols of a day lie side by side there.
+    Values are delivered in the order of their places: neighbouring symbols of a day lie side by side there.
     """
 
     def __init__(self, series: BarSeries, place: IntArray) -> None:
