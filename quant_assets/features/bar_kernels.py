@@ -26,20 +26,24 @@ def are_lives(first: IntArray) -> bool:
 
 
 @kernel
+def first_since(day: IntArray, oldest: int, start: int, end: int) -> int:
+    """First row of ``start .. end`` on the day ``oldest`` or later; days rise, and that of ``end`` is late enough."""
+    while start < end:
+        middle = (start + end) // 2
+        if day[middle] < oldest:
+            start = middle + 1
+        else:
+            end = middle
+    return start
+
+
+@kernel
 def window_starts(rows: IntArray, first: IntArray, day: IntArray, window: int, span_days: int, out: IntArray) -> None:
     """First row of each window of at most ``window`` bars of one life that ends at ``rows`` and spans ``span_days``."""
     for i in range(len(rows)):
         start = max(first[rows[i]], rows[i] - window + 1)
         oldest = day[rows[i]] - span_days + 1
-        if day[start] < oldest:  # days rise within a life: halve what is left until it begins inside the span
-            end = rows[i]
-            while start < end:
-                middle = (start + end) // 2
-                if day[middle] < oldest:
-                    start = middle + 1
-                else:
-                    end = middle
-        out[i] = start
+        out[i] = start if day[start] >= oldest else first_since(day, oldest, start, rows[i])
 
 
 @kernel
@@ -55,13 +59,7 @@ def memory_starts(rows: IntArray, first: IntArray, day: IntArray, block_days: in
         # Neighbouring rows mostly have the same one.
         known = (low <= start <= end) and day[start] >= oldest and (start == low or day[start - 1] < oldest)
         if not known:
-            start = low
-            while start < end:
-                middle = (start + end) // 2
-                if day[middle] < oldest:
-                    start = middle + 1
-                else:
-                    end = middle
+            start = first_since(day, oldest, low, end)
         out[i] = start
 
 

@@ -100,7 +100,7 @@ class _Part:
         self.places = self._in_places(place[self.rows])
         self.starts: dict[tuple[bool, int, int], IntArray] = {}
         self.held: dict[tuple[bool, int, int], SmallInts] = {}
-        self.windows: dict[tuple[int, int, int], tuple[IntArray, IntArray, SmallInts]] = {}
+        self.windows: dict[tuple[tuple[bool, int, int], int], tuple[IntArray, IntArray, SmallInts]] = {}
 
     def fill(self, groups: Sequence[Sequence[Feature]], columns: Columns) -> None:
         """Write the part's values into ``columns``."""
@@ -123,7 +123,7 @@ class _Part:
 
     def _warm_windows(self, feature: Feature) -> tuple[IntArray, IntArray, SmallInts]:
         """First and last bar of the windows that are long enough, and where each row asked for stands among them."""
-        key = feature.window, feature.span_days, feature.min_bars
+        key = feature.shape, feature.min_bars
         if key not in self.windows:
             start = self.starts[feature.shape]
             warm = self.rows - start + 1 >= feature.min_bars
