@@ -89,18 +89,20 @@ def _log_range(
     """One verdict for each level and one materialization for each published partition, in few transactions."""
     # On first use: Dagster's storage is not needed to load the graph.
     from quant_resources.event_log import MAX_EVENTS_PER_TRANSACTION, files_kept_open, one_transaction
+    from quant_resources.step_log import StepLog
 
     last = max((o.manifest.partition for o in outcomes if o.published), default="")
     pointers = _input_pointers(context, asset)
     each = len(asset.levels) + 1 + len(asset.companions)
     chunk = max(1, MAX_EVENTS_PER_TRANSACTION // each)
+    log = StepLog(context)
     with files_kept_open(context.instance, context.run_id):
         for start in range(0, len(outcomes), chunk):
-            with one_transaction(context.instance):
+            with one_transaction(context.instance) as waiting:
                 for outcome in outcomes[start : start + chunk]:
                     shown = picture if outcome.manifest.partition == last else None
                     for event in _events(asset, outcome, shown, pointers):
-                        context.log_event(event)
+                        log.log(event, waiting)
 
 
 def _events(

@@ -1,9 +1,10 @@
 """Dagster calls that are not public (here and in ``sqlite_storage``): the events of many partitions stored together.
 
 Dagster commits every event on its own and serialises it up to three times (4 to 38 ms each on disk); a backfill of a
-thousand partitions spends most of its time there. Inside ``one_transaction`` events are made by Dagster's own code and
-only their storage waits: at the end of the block they go into the same tables, many rows a statement, one commit a
-database. Storages other than the default SQLite one are left alone: slower and equally correct.
+thousand partitions spends most of its time there. Inside ``one_transaction`` storing waits: at the end of the block the
+events go into the same tables, many rows a statement, one commit a database. ``StepLog`` lets Dagster make the first
+events of each kind and makes the others like them. Storages other than the default SQLite one are left alone: slower
+and equally correct.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sqlite3
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from functools import lru_cache
 from typing import Any
 
 import dagster as dg
@@ -23,26 +25,28 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_
 from quant_resources.event_text import event_text
 
 # Bounds how long a transaction holds SQLite's single write lock while the daemon and other runs wait.
-MAX_EVENTS_PER_TRANSACTION = 500
+MAX_EVENTS_PER_TRANSACTION = 1_000
 
-MATERIALIZED = dg.DagsterEventType.ASSET_MATERIALIZATION
-MATERIALIZATION_PLANNED = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
-CHECKED = dg.DagsterEventType.ASSET_CHECK_EVALUATION
-CHECK_PLANNED = dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
+# As an event holds them: Dagster makes a member of its enumeration at every look at an event's type.
+MATERIALIZED = dg.DagsterEventType.ASSET_MATERIALIZATION.value
+MATERIALIZATION_PLANNED = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED.value
+CHECKED = dg.DagsterEventType.ASSET_CHECK_EVALUATION.value
+CHECK_PLANNED = dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED.value
 TOGETHER = frozenset({MATERIALIZED, MATERIALIZATION_PLANNED, CHECKED, CHECK_PLANNED})
 
 
 @contextmanager
-def one_transaction(instance: dg.DagsterInstance) -> Iterator[None]:
+def one_transaction(instance: dg.DagsterInstance) -> Iterator[list[EventLogEntry] | None]:
     """Store the asset and check events that are reported inside this block together, at its end, in their order.
 
     If the block raises, none of them is kept. Any other event (a log line, a change of the run's status) first stores
-    what has been collected and is then stored at once. Blocks must not be nested.
+    what has been collected and is then stored at once. Blocks must not be nested. Yields what waits to be stored, None
+    where the storage is another one and nothing waits.
     """
     storage: Any = instance.event_log_storage
     is_default = type(storage) is SqliteEventLogStorage
     if not is_default:
-        yield
+        yield None
         return
     collected: list[EventLogEntry] = []
 
@@ -56,7 +60,7 @@ def one_transaction(instance: dg.DagsterInstance) -> Iterator[None]:
 
     storage.store_event = store_event  # an instance attribute hides the method until it is deleted
     try:
-        yield
+        yield collected
     finally:
         del storage.store_event
     _store_together(storage, collected)
@@ -98,9 +102,25 @@ def planned_events_together(instance: dg.DagsterInstance) -> Iterator[None]:
 
 def _can_wait(event: EventLogEntry) -> bool:
     """Asset and check events; a verdict without a partition (a whole run's) is left to Dagster's own code."""
-    if not event.is_dagster_event or event.dagster_event_type not in TOGETHER:
+    if not event.is_dagster_event or _kind(event) not in TOGETHER:
         return False
-    return event.dagster_event_type != CHECKED or event.get_dagster_event().event_specific_data.partition is not None  # type: ignore[union-attr]
+    return _kind(event) != CHECKED or _content(event).partition is not None
+
+
+def _kind(event: EventLogEntry) -> str:
+    return event.get_dagster_event().event_type_value
+
+
+def _content(event: EventLogEntry) -> Any:  # noqa: ANN401  # what it is follows from the event's kind
+    return event.get_dagster_event().event_specific_data
+
+
+def _subject(event: EventLogEntry) -> Any:  # noqa: ANN401
+    """Whatever has the asset and the partition of an event; None for a check's, which Dagster files elsewhere."""
+    kind = _kind(event)
+    if kind == MATERIALIZED:
+        return _content(event).materialization
+    return _content(event) if kind == MATERIALIZATION_PLANNED else None
 
 
 def _store_together(storage: Any, events: Sequence[EventLogEntry]) -> None:
@@ -121,16 +141,21 @@ def _store_together(storage: Any, events: Sequence[EventLogEntry]) -> None:
 
 def _row(storage: Any, event: EventLogEntry) -> dict[str, Any]:
     """The event in the columns of Dagster's table."""
-    told = event.get_dagster_event()
+    told, subject = event.get_dagster_event(), _subject(event)
     return {
         "run_id": event.run_id,
         "event": event_text(event),
         "dagster_event_type": told.event_type_value,
         "timestamp": storage._event_insert_timestamp(event),
         "step_key": told.step_key,
-        "asset_key": told.asset_key.to_string() if told.asset_key else None,
-        "partition": told.partition or None,
+        "asset_key": None if subject is None else _key_text(subject.asset_key),
+        "partition": None if subject is None else subject.partition or None,
     }
+
+
+@lru_cache(maxsize=1_000)
+def _key_text(key: dg.AssetKey) -> str:
+    return key.to_string()
 
 
 def _insert(connection: Any, rows: list[dict[str, Any]]) -> list[int]:
@@ -142,13 +167,14 @@ def _insert(connection: Any, rows: list[dict[str, Any]]) -> list[int]:
 
 def _index_assets(storage: Any, connection: Any, events: Sequence[EventLogEntry], ids: Sequence[int]) -> None:
     """Tags of every materialization, and the asset's "latest" entry from its last event of each kind."""
-    made = [(e, i) for e, i in zip(events, ids, strict=True) if e.dagster_event_type == MATERIALIZED]
+    made = [(e, i) for e, i in zip(events, ids, strict=True) if _kind(e) == MATERIALIZED]
     if made:
         storage._store_asset_event_tags(connection, *zip(*made, strict=True))
     last: dict[Any, tuple[EventLogEntry, int]] = {}
     for event, event_id in zip(events, ids, strict=True):
-        if event.dagster_event_type in (MATERIALIZED, MATERIALIZATION_PLANNED):
-            last[event.get_dagster_event().asset_key, event.dagster_event_type] = (event, event_id)
+        subject = _subject(event)
+        if subject is not None:
+            last[subject.asset_key, _kind(event)] = (event, event_id)
     for event, event_id in sorted(last.values(), key=lambda item: item[1]):
         storage._store_asset_event(connection, event, event_id)
 
@@ -159,11 +185,11 @@ def _index_planned_checks(
     """One row for each partition of a planned check; Dagster serialises the event anew for every one of them."""
     planned = []
     for event, row, event_id in zip(events, rows, ids, strict=True):
-        if event.dagster_event_type != CHECK_PLANNED:
+        if _kind(event) != CHECK_PLANNED:
             continue
-        check: Any = event.get_dagster_event().event_specific_data
+        check = _content(event)
         shared = {
-            "asset_key": check.asset_key.to_string(),
+            "asset_key": _key_text(check.asset_key),
             "check_name": check.check_name,
             "run_id": event.run_id,
             "execution_status": "PLANNED",
@@ -188,7 +214,7 @@ def _index_checks(
     verdicts = [
         (event, _verdict_row(storage, event, row, event_id))
         for event, row, event_id in zip(events, rows, ids, strict=True)
-        if event.dagster_event_type == CHECKED
+        if _kind(event) == CHECKED
     ]
     if not verdicts:
         return
@@ -222,10 +248,10 @@ _VERDICT_COLUMNS = (
 
 
 def _verdict_row(storage: Any, event: EventLogEntry, row: dict[str, Any], event_id: int) -> dict[str, Any]:
-    evaluation: Any = event.get_dagster_event().event_specific_data
+    evaluation = _content(event)
     target = evaluation.target_materialization_data
     return {
-        "b_asset": evaluation.asset_key.to_string(),
+        "b_asset": _key_text(evaluation.asset_key),
         "b_check": evaluation.check_name,
         "b_run": event.run_id,
         "b_partition": evaluation.partition,

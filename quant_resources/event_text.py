@@ -8,11 +8,15 @@ type is written both ways: where the texts differ, as after a change in Dagster,
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+from enum import Enum
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.dependency import NodeHandle
 from dagster._core.definitions.metadata import MetadataFieldSerializer
 from dagster._core.events.log import EventLogEntry
 from dagster._core.execution.plan.handle import StepHandle
@@ -20,13 +24,20 @@ from dagster._serdes import serialize_value
 from dagster_shared.serdes.serdes import _WHITELIST_MAP as KNOWN
 from dagster_shared.serdes.serdes import ObjectSerializer
 
-REPEATED = (dg.AssetKey, StepHandle, dg.TextMetadataValue)
-NO_FIELD = -1
-Entry = tuple[str, str, int, Any]
-"""One key of a stored object: itself, its constant text, or the place of its field and the field's own rule."""
+REPEATED = (dg.AssetKey, StepHandle, NodeHandle, dg.TextMetadataValue)
+EVERY_FIELD = slice(None)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How an object of a class is written: for each of its fields what stands before it, its place, its own rule."""
+
+    fields: tuple[tuple[str, int, Any], ...]
+    end: str
+
 
 _equal: dict[str, bool] = {}
-_layouts: dict[type, list[Entry] | None] = {}
+_layouts: dict[type, _Layout | None] = {}
 
 
 def event_text(event: EventLogEntry) -> str:
@@ -45,7 +56,7 @@ def _text(value: Any) -> str:  # noqa: ANN401  # an event holds values of any pl
         return "null"
     if kind is bool:
         return "true" if value else "false"
-    if kind is int:
+    if kind is int or (kind is float and math.isfinite(value)):
         return repr(value)
     if kind is dict:
         return f"{{{', '.join([f'{quoted(key)}: {_text(value[key])}' for key in sorted(value)])}}}"
@@ -64,19 +75,26 @@ def _object(value: Any) -> str:  # noqa: ANN401
     if kind not in _layouts:
         _layouts[kind] = _layout(value)
     layout = _layouts[kind]
-    if layout is None:  # rare: enumerations, sets, numbers that JSON does not know, classes with rules of their own
-        return serialize_value(value)
-    parts = []
-    for key, constant, place, rule in layout:
-        if place == NO_FIELD:
-            parts.append(f"{key}: {constant}")
+    if layout is None:  # rare: sets, numbers that JSON does not know, classes with rules of their own
+        return _member(value) if isinstance(value, Enum) else serialize_value(value)
+    items, parts = tuple.__getitem__(value, EVERY_FIELD), []
+    for before, place, rule in layout.fields:
+        item = items[place]
+        parts.append(before)
+        if rule is not None:
+            parts.append(_by_rule(rule, item))
         else:
-            item = tuple.__getitem__(value, place)
-            parts.append(f"{key}: {_text(item if rule is None else _packed(rule, item))}")
-    return f"{{{', '.join(parts)}}}"
+            parts.append(quoted(item) if type(item) is str else _text(item))
+    parts.append(layout.end)
+    return "".join(parts)
 
 
-def _layout(value: Any) -> list[Entry] | None:  # noqa: ANN401
+@lru_cache(maxsize=100)
+def _member(value: Enum) -> str:
+    return serialize_value(value)
+
+
+def _layout(value: Any) -> _Layout | None:  # noqa: ANN401
     """Keys of the objects of a value's class, in order; None where they are not simply the fields of a tuple."""
     serializer: Any = KNOWN.object_serializers.get(type(value).__name__)
     rules: Any = type(serializer)
@@ -93,20 +111,26 @@ def _layout(value: Any) -> list[Entry] | None:  # noqa: ANN401
     if any(tuple.__getitem__(value, i) is not item for i, item in enumerate(fields.values())):
         return None
     constants = {"__class__": serializer.get_storage_name(), **serializer.old_fields}
-    entries: dict[str, Entry] = {
-        key: (quoted(key), _text(constant), NO_FIELD, None) for key, constant in constants.items()
-    }
-    for place, name in enumerate(fields):
-        key = serializer.storage_field_names.get(name, name)
-        entries[key] = (quoted(key), "", place, serializer.field_serializers.get(name))
-    return [entries[key] for key in sorted(entries)]
+    places = {serializer.storage_field_names.get(name, name): place for place, name in enumerate(fields)}
+    rule_of = {serializer.storage_field_names.get(name, name): serializer.field_serializers.get(name) for name in fields}
+    found, before, comma = [], "{", ""
+    for key in sorted({**constants, **places}):
+        before, comma = f"{before}{comma}{quoted(key)}: ", ", "
+        if key in places:
+            found.append((before, places[key], rule_of[key]))
+            before = ""
+        else:
+            before += _text(constants[key])
+    return _Layout(tuple(found), before + "}")
 
 
-def _packed(rule: Any, value: Any) -> Any:  # noqa: ANN401
-    """What a field's own rule makes of it; of metadata before their values are packed."""
+def _by_rule(rule: Any, value: Any) -> str:  # noqa: ANN401
+    """A field that has a rule of its own; of metadata, the list of entries that it stands for."""
     if type(rule) is not MetadataFieldSerializer:
-        return rule.pack(value, whitelist_map=KNOWN, descent_path="")
-    return [
-        {"__class__": "EventMetadataEntry", "label": label, "entry_data": entry, "description": None}
+        return _text(rule.pack(value, whitelist_map=KNOWN, descent_path=""))
+    entries = [
+        f'{{"__class__": "EventMetadataEntry", "description": null, "entry_data": {_text(entry)}, '
+        f'"label": {quoted(label)}}}'
         for label, entry in value.items()
     ]
+    return f"[{', '.join(entries)}]"

@@ -16,8 +16,9 @@ from quant_assets.features.series import THREADS, BarSeries, FloatArray, IntArra
 from quant_assets.features.windowed import WindowFunction
 
 Columns = dict[str, FloatArray]
-# Bars of whole symbols computed at a time: few enough for their arrays to stay in a processor's own cache.
-_BARS_AT_ONCE = 25_000
+# What is computed at a time, in bars read, one that is asked for counting as three: few enough for the arrays of these
+# bars and their values to stay in a processor's own cache, enough to make the calls for a part worth it.
+_BARS_AT_ONCE, _ONE_ASKED = 75_000, 3
 
 
 class Compute(Protocol):
@@ -76,13 +77,14 @@ def _groups(features: Sequence[Feature]) -> list[list[Feature]]:
 
 
 def _bounds(series: BarSeries, place: IntArray, reach: int) -> list[int]:
-    """First rows of parts of the series, and its end: each of whole symbols, of which about ``_BARS_AT_ONCE`` are read.
+    """First rows of parts of the series, and its end: each of whole symbols that weigh about ``_BARS_AT_ONCE``.
 
     At most ``reach`` bars are read for each row that is asked for: one that has a ``place``.
     """
     cuts = np.searchsorted(series.code, np.arange(len(series.symbols) + 1))
     bars, asked = np.diff(cuts), np.diff(np.append(0, np.cumsum(place >= 0))[cuts])
-    number = np.cumsum(np.minimum(bars, asked * reach)) // _BARS_AT_ONCE
+    weight = np.minimum(bars, asked * reach) + asked * (_ONE_ASKED - 1)
+    number = np.cumsum(weight) // _BARS_AT_ONCE
     last = np.flatnonzero(np.diff(number, append=number[-1] + 1))
     bounds: list[int] = np.append(0, cuts[last + 1]).tolist()
     return bounds

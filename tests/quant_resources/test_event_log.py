@@ -229,7 +229,7 @@ def test_a_row_is_the_one_that_dagster_makes(instance):
     run = _run(instance, _asset("in_rows", together=False))
     events = [event for event in instance.all_logs(run.run_id) if _can_wait(event)]
     storage = instance.event_log_storage
-    assert {event.dagster_event_type for event in events} == TOGETHER
+    assert {event.dagster_event.event_type_value for event in events} == TOGETHER
     assert [_row(storage, event) for event in events] == [storage._event_to_row(event) for event in events]
 
 
