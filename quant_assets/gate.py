@@ -24,7 +24,7 @@ class ContractGate:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._states: dict[str, dict[str, PartitionState]] = {}
-        self._readable: dict[str, tuple[dict[str, str], dict[str, int]]] = {}
+        self._readable: dict[str, tuple[dict[str, str], dict[str, int], int]] = {}
 
     @cached_property
     def _withheld(self) -> dict[str, set[str]]:
@@ -35,33 +35,34 @@ class ContractGate:
 
         Raises ``ContractViolation`` naming the first partitions that are missing or withheld, and what to do.
         """
-        contents, versions = self._readable_of(asset)
+        contents, versions, newest = self._readable_of(asset)
         try:
             data_versions = _each(contents, partitions)
         except KeyError:
             bad = [p for p in partitions if p not in contents]
             raise ContractViolation(self._explain(asset, bad, self._states[asset])) from None
+        # A publication may land between the look at the table and the look at the ledger: read at least the version
+        # that holds every content named here.
+        behind = table_version < newest
         return InputSlice(
             asset=asset,
             table=table,
-            # A publication may land between the look at the table and the look at the ledger: read at least the
-            # version that holds every content named here.
-            table_version=max((table_version, *_each(versions, partitions))),
+            table_version=max((table_version, *_each(versions, partitions))) if behind else table_version,
             partitions=tuple(partitions),
             data_versions=data_versions,
         )
 
-    def _readable_of(self, asset: str) -> tuple[dict[str, str], dict[str, int]]:
-        """Contents and table versions of the partitions that may be read."""
+    def _readable_of(self, asset: str) -> tuple[dict[str, str], dict[str, int], int]:
+        """Contents and table versions of the partitions that may be read, and the newest of these versions."""
         if asset not in self._readable:
             states = self._states[asset] = self._ledger.states(asset)
             withheld = self._withheld.get(asset, set())
             may = {p: state for p, state in states.items() if state.status == PUBLISHED and p not in withheld}
             # Apart, because a long range asks for each of them once for every partition of every look-back.
+            versions = {p: state.table_version for p, state in may.items()}
             self._readable[asset] = (
-                {p: state.data_version for p, state in may.items()},
-                {p: state.table_version for p, state in may.items()},
-            )
+                {p: state.data_version for p, state in may.items()}, versions, max(versions.values(), default=-1)
+            )  # fmt: skip
         return self._readable[asset]
 
     @staticmethod

@@ -68,7 +68,10 @@ REFUSALS = TableSpec(
 
 @dataclass(frozen=True)
 class InputSlice:
-    """Exactly what a partition read of one input: which partitions, with which content, at which table version."""
+    """Exactly what a partition read of one input: which partitions, with which content, at which table version.
+
+    ``partitions`` rise, as the keys of every look-back do.
+    """
 
     asset: str
     table: str
@@ -84,7 +87,7 @@ class InputSlice:
     @cached_property
     def newest(self) -> str:
         """Newest partition read, '' where none was needed."""
-        return max(self.partitions, default="")
+        return self.partitions[-1] if self.partitions else ""
 
     @cached_property
     def summary(self) -> dict[str, Any]:
@@ -94,7 +97,7 @@ class InputSlice:
             "table": self.table,
             "table_version": self.table_version,
             "count": len(self.partitions),
-            "first": min(self.partitions, default=""),
+            "first": self.partitions[0] if self.partitions else "",
             "last": self.newest,
             "digest": self.digest,
         }

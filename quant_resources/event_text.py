@@ -112,7 +112,9 @@ def _layout(value: Any) -> _Layout | None:  # noqa: ANN401
         return None
     constants = {"__class__": serializer.get_storage_name(), **serializer.old_fields}
     places = {serializer.storage_field_names.get(name, name): place for place, name in enumerate(fields)}
-    rule_of = {serializer.storage_field_names.get(name, name): serializer.field_serializers.get(name) for name in fields}
+    rule_of = {
+        serializer.storage_field_names.get(name, name): serializer.field_serializers.get(name) for name in fields
+    }
     found, before, comma = [], "{", ""
     for key in sorted({**constants, **places}):
         before, comma = f"{before}{comma}{quoted(key)}: ", ", "

@@ -150,6 +150,18 @@ def test_every_declared_look_back_stays_within_what_its_partition_may_know(profi
                     assert max(read) == (dt.date.fromisoformat(key) - dt.timedelta(days=1)).isoformat()
 
 
+@pytest.mark.parametrize("name", ["demo", "binance_spot"])
+def test_the_partitions_of_every_look_back_rise(name):
+    """A manifest takes the first and the last of them for the oldest and the newest."""
+    for asset in (built.declaration for built in build_assets(load_profile(name))):
+        keys = asset.partitions.get_partition_keys()
+        own = [] if asset.self_dependent is None else [asset.self_dependent]
+        for lookback in [*(item.lookback for item in asset.inputs), *own]:
+            for key in (keys[0], keys[len(keys) // 2], keys[-1]):
+                read = list(lookback.keys(key))
+                assert read == sorted(set(read)), f"{asset.name} {key}"
+
+
 def test_the_graph_runs_one_way_from_bars_to_the_report(graph):
     order = [asset_name(k) for level in graph.toposorted_asset_keys_by_level for k in sorted(level)]
     place = {name: i for i, name in enumerate(order)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
@@ -33,6 +34,16 @@ def ledger(tmp_path) -> Ledger:
 def test_a_slice_names_partitions_contents_and_version(ledger):
     found = ContractGate(ledger).slice("raw", "raw", D[1:4], 12)
     assert found == InputSlice("raw", "raw", 12, tuple(D[1:4]), tuple(f"raw-{d}" for d in D[1:4]))
+
+
+def test_a_slice_is_read_at_a_version_that_holds_all_it_names(ledger):
+    """The look at the table may be older than a publication that the look at the ledger already sees."""
+    ledger.record([replace(_manifest("raw", D[2]), table_version=9)], NOON + dt.timedelta(hours=1))
+    gate = ContractGate(ledger)
+    assert gate.slice("raw", "raw", D[1:4], 7).table_version == 9
+    assert gate.slice("raw", "raw", D[3:5], 7).table_version == 7, "no content of the later version is named"
+    assert gate.slice("raw", "raw", D[3:5], -1).table_version == 4
+    assert gate.slice("raw", "raw", D[1:4], 12).table_version == 12
 
 
 def test_an_empty_look_back_is_an_empty_slice(ledger):
