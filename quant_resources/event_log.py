@@ -111,11 +111,11 @@ def _kind(event: EventLogEntry) -> str:
     return event.get_dagster_event().event_type_value
 
 
-def _content(event: EventLogEntry) -> Any:  # noqa: ANN401  # what it is follows from the event's kind
+def _content(event: EventLogEntry) -> Any:  # what it is follows from the event's kind
     return event.get_dagster_event().event_specific_data
 
 
-def _subject(event: EventLogEntry) -> Any:  # noqa: ANN401
+def _subject(event: EventLogEntry) -> Any:
     """Whatever has the asset and the partition of an event; None for a check's, which Dagster files elsewhere."""
     kind = _kind(event)
     if kind == MATERIALIZED:
