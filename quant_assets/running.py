@@ -172,7 +172,8 @@ class GraphRunner:
         if built is None:
             return set()
         shown = self.instance.get_materialized_partitions(key)
-        return current_partitions(built, self.lakehouse, [k for k in keys if k in shown])
+        known = [k for k in keys if k in shown]
+        return current_partitions(built, self.lakehouse, known) if known else set()
 
     def _run(self, key: dg.AssetKey, start: str | None, end: str | None) -> tuple[int, str]:
         """One Dagster run of one asset over a contiguous range; returns exit code and the failure's message."""

@@ -9,11 +9,11 @@ and equally correct.
 
 from __future__ import annotations
 
-import sqlite3
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -23,6 +23,7 @@ from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, Sq
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 
 from quant_resources.event_text import event_text
+from quant_resources.sqlite_storage import kept_open
 
 # Bounds how long a transaction holds SQLite's single write lock while the daemon and other runs wait.
 MAX_EVENTS_PER_TRANSACTION = 1_000
@@ -68,17 +69,12 @@ def one_transaction(instance: dg.DagsterInstance) -> Iterator[list[EventLogEntry
 
 @contextmanager
 def files_kept_open(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
-    """Inside this block SQLite does not clean up after each of a run's transactions, only once at the end.
-
-    It moves all new pages from its log into the database whenever the last connection is closed, and waits for the
-    disk; Dagster opens and closes one for every block of statements.
-    """
+    """Inside this block SQLite does not clean up after each of a run's transactions, only once at the end."""
     storage: Any = instance.event_log_storage
     with ExitStack() as stack:
         if type(storage) is SqliteEventLogStorage:
             for shard in (run_id, INDEX_SHARD_NAME):
-                connection = stack.enter_context(closing(sqlite3.connect(storage.path_for_shard(shard))))
-                connection.execute("select 1 from sqlite_master").fetchone()
+                stack.enter_context(closing(kept_open(Path(storage.path_for_shard(shard)))))
         yield
 
 

@@ -116,11 +116,10 @@ def _schema_results(frame: pd.DataFrame, days: IntArray) -> list[RuleResult]:
     """L2.SCHEMA of each day: sorted by symbol, no symbol twice (the columns are right already)."""
     instants = pd.DatetimeIndex(frame["date"])
     number, rest = np.divmod(instants.asi8, np.timedelta64(1, "D") // np.timedelta64(1, instants.unit))
-    timed = rest != 0
-    order = np.argsort(number, kind="stable")
-    number = number[order]
-    symbol = frame["symbol"].array.take(order)
-    wrong = timed[order]
+    symbol, wrong = frame["symbol"].array, rest != 0
+    if (np.diff(number) < 0).any():
+        order = np.argsort(number, kind="stable")
+        number, symbol, wrong = number[order], symbol.take(order), wrong[order]
     wrong[1:] |= (number[1:] == number[:-1]) & np.asarray(symbol[1:] <= symbol[:-1], dtype=np.bool_)
     results = []
     for low, high in zip(np.searchsorted(number, days), np.searchsorted(number, days, side="right"), strict=True):
@@ -134,7 +133,7 @@ def _schema_results(frame: pd.DataFrame, days: IntArray) -> list[RuleResult]:
                 checked=int(high - low),
                 breaches=len(at),
                 message=text if len(at) else "columns, types and key are as declared",
-                offenders=[{"symbol": frame["symbol"].iloc[order[i]]} for i in at[:MAX_OFFENDERS]],
+                offenders=[{"symbol": symbol[i]} for i in at[:MAX_OFFENDERS]],
             )
         )
     return results

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import dagster as dg
@@ -60,6 +60,33 @@ def test_a_database_that_is_already_there_is_not_touched(instance):
         instance.event_log_storage._initialized_dbs.discard(first)
         assert instance.all_logs(first)
         assert database(instance, first) == before
+
+
+def open_databases() -> list[str]:
+    """Names of the databases that this process has open, each as often as it does."""
+    held = []
+    for file in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the one that lists them
+            held.append(file.readlink().name)
+    return sorted(name for name in held if name.endswith(".db"))
+
+
+def test_files_stay_open_while_they_are_in_use_and_few_of_them(instance):
+    before = open_databases()
+    with storage_set_up_once(instance):
+        run_once(instance)
+        few = open_databases()
+        runs = [run_once(instance) for _ in range(5)]
+        # SQLite itself keeps a file of a closed connection, for the next one, as long as another has it open.
+        assert set(open_databases()) == {*before, "runs.db", "index.db", f"{runs[-1]}.db"}
+        assert len(open_databases()) == len(few)
+        other = dg.DagsterInstance.from_ref(instance.get_ref())
+        other.report_runless_asset_event(dg.AssetMaterialization("bars"))
+        other.dispose()
+    assert open_databases() == before
+    assert len(instance.fetch_materializations(dg.AssetKey("bars"), limit=10).records) == 7
+    history = Path(instance.event_log_storage._base_dir).parent
+    assert not list(history.rglob("*-wal")), "what was written lies in the databases themselves"
 
 
 def test_afterwards_dagster_is_as_it_was(instance):
