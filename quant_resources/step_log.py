@@ -32,7 +32,7 @@ class StepLog:
 
     def log(self, event: PartitionEvent, waiting: list[EventLogEntry] | None) -> None:
         """Add an event of one partition to those that are ``waiting`` to be stored; None where nothing waits."""
-        kind = (type(event), event.asset_key, event.description is None)
+        kind = (type(event), event.asset_key, bool(event.description))
         if waiting is not None and event.partition is not None and self._alike.get(kind):
             waiting.append(_like(self._models[kind], event))
             return
