@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from operator import itemgetter
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from quant_assets.errors import ContractViolation
 from quant_assets.manifests import PUBLISHED, InputSlice, Ledger, PartitionState
@@ -18,13 +18,21 @@ NAMED_DAYS = 3
 Item = TypeVar("Item")
 
 
+class _Readable(NamedTuple):
+    """The partitions of one asset that may be read; apart, since a long range looks each up for every look-back."""
+
+    contents: dict[str, str]
+    table_versions: dict[str, int]
+    newest: int
+
+
 class ContractGate:
     """Answers, for one run, which partitions of the inputs may be read. States are read once per input."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._states: dict[str, dict[str, PartitionState]] = {}
-        self._readable: dict[str, tuple[dict[str, str], dict[str, int], int]] = {}
+        self._readable: dict[str, _Readable] = {}
 
     @cached_property
     def _withheld(self) -> dict[str, set[str]]:
@@ -35,34 +43,32 @@ class ContractGate:
 
         Raises ``ContractViolation`` naming the first partitions that are missing or withheld, and what to do.
         """
-        contents, versions, newest = self._readable_of(asset)
+        readable = self._readable_of(asset)
         try:
-            data_versions = _each(contents, partitions)
+            data_versions = _each(readable.contents, partitions)
         except KeyError:
-            bad = [p for p in partitions if p not in contents]
+            bad = [p for p in partitions if p not in readable.contents]
             raise ContractViolation(self._explain(asset, bad, self._states[asset])) from None
-        # A publication may land between the look at the table and the look at the ledger: read at least the version
-        # that holds every content named here.
-        behind = table_version < newest
+        if table_version < readable.newest:
+            # A publication may land between the look at the table and the look at the ledger: read at least the version
+            # that holds every content named here.
+            table_version = max((table_version, *_each(readable.table_versions, partitions)))
         return InputSlice(
             asset=asset,
             table=table,
-            table_version=max((table_version, *_each(versions, partitions))) if behind else table_version,
+            table_version=table_version,
             partitions=tuple(partitions),
             data_versions=data_versions,
         )
 
-    def _readable_of(self, asset: str) -> tuple[dict[str, str], dict[str, int], int]:
-        """Contents and table versions of the partitions that may be read, and the newest of these versions."""
+    def _readable_of(self, asset: str) -> _Readable:
         if asset not in self._readable:
             states = self._states[asset] = self._ledger.states(asset)
             withheld = self._withheld.get(asset, set())
             may = {p: state for p, state in states.items() if state.status == PUBLISHED and p not in withheld}
-            # Apart, because a long range asks for each of them once for every partition of every look-back.
-            versions = {p: state.table_version for p, state in may.items()}
-            self._readable[asset] = (
-                {p: state.data_version for p, state in may.items()}, versions, max(versions.values(), default=-1)
-            )  # fmt: skip
+            contents = {p: state.data_version for p, state in may.items()}
+            table_versions = {p: state.table_version for p, state in may.items()}
+            self._readable[asset] = _Readable(contents, table_versions, max(table_versions.values(), default=-1))
         return self._readable[asset]
 
     @staticmethod

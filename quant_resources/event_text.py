@@ -111,10 +111,9 @@ def _layout(value: Any) -> _Layout | None:  # noqa: ANN401
     if any(tuple.__getitem__(value, i) is not item for i, item in enumerate(fields.values())):
         return None
     constants = {"__class__": serializer.get_storage_name(), **serializer.old_fields}
-    places = {serializer.storage_field_names.get(name, name): place for place, name in enumerate(fields)}
-    rule_of = {
-        serializer.storage_field_names.get(name, name): serializer.field_serializers.get(name) for name in fields
-    }
+    keys = [serializer.storage_field_names.get(name, name) for name in fields]
+    places = {key: place for place, key in enumerate(keys)}
+    rule_of = {key: serializer.field_serializers.get(name) for key, name in zip(keys, fields, strict=True)}
     found, before, comma = [], "{", ""
     for key in sorted({**constants, **places}):
         before, comma = f"{before}{comma}{quoted(key)}: ", ", "

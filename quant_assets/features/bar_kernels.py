@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from quant_assets.features.compiled import kernel
+from quant_assets.features.search_kernels import first_from
 
 if TYPE_CHECKING:
     from quant_assets.features.series import FloatArray, IntArray
@@ -26,24 +27,12 @@ def are_lives(first: IntArray) -> bool:
 
 
 @kernel
-def first_since(day: IntArray, oldest: int, start: int, end: int) -> int:
-    """First row of ``start .. end`` on the day ``oldest`` or later; days rise, and that of ``end`` is late enough."""
-    while start < end:
-        middle = (start + end) // 2
-        if day[middle] < oldest:
-            start = middle + 1
-        else:
-            end = middle
-    return start
-
-
-@kernel
 def window_starts(rows: IntArray, first: IntArray, day: IntArray, window: int, span_days: int, out: IntArray) -> None:
     """First row of each window of at most ``window`` bars of one life that ends at ``rows`` and spans ``span_days``."""
     for i in range(len(rows)):
         start = max(first[rows[i]], rows[i] - window + 1)
         oldest = day[rows[i]] - span_days + 1
-        out[i] = start if day[start] >= oldest else first_since(day, oldest, start, rows[i])
+        out[i] = start if day[start] >= oldest else first_from(day, oldest, start, rows[i])
 
 
 @kernel
@@ -59,7 +48,7 @@ def memory_starts(rows: IntArray, first: IntArray, day: IntArray, block_days: in
         # Neighbouring rows mostly have the same one.
         known = (low <= start <= end) and day[start] >= oldest and (start == low or day[start - 1] < oldest)
         if not known:
-            start = first_since(day, oldest, low, end)
+            start = first_from(day, oldest, low, end)
         out[i] = start
 
 

@@ -14,7 +14,7 @@ import numba
 SETTINGS: Any = numba.config
 _ONE_AT_A_TIME = threading.Lock()  # modules of kernels are imported by several threads
 ROOM = Path(__file__).parent
-SHARED = ("complexity", "elementwise_kernels", "lanes", "movement")
+SHARED = ("complexity", "elementwise_kernels", "lanes", "movement", "search_kernels")
 """Modules of this room whose functions and constants are compiled into the kernels of others."""
 
 

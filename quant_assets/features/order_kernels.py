@@ -13,6 +13,7 @@ import numpy as np
 
 from quant_assets.features.compiled import kernel
 from quant_assets.features.lanes import longest
+from quant_assets.features.search_kernels import first_from
 
 if TYPE_CHECKING:
     from quant_assets.features.series import FloatArray, IntArray
@@ -21,24 +22,11 @@ SPARE = 12  # sorted values kept beyond those a tail needs, so that few windows 
 
 
 @kernel
-def _place(ordered: FloatArray, count: int, value: float) -> int:
-    """Number of the first ``count`` values that are smaller than ``value``."""
-    low, high = 0, count
-    while low < high:
-        middle = (low + high) // 2
-        if ordered[middle] < value:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-@kernel
 def _insert(ordered: FloatArray, count: int, value: float) -> int:
     """Put ``value`` in its place; the new count. A value that is not finite changes nothing."""
     if not np.isfinite(value):
         return count
-    place = _place(ordered, count, value)
+    place = first_from(ordered, value, 0, count)
     for k in range(count, place, -1):
         ordered[k] = ordered[k - 1]
     ordered[place] = value
@@ -50,7 +38,7 @@ def _remove(ordered: FloatArray, count: int, value: float) -> int:
     """Take one ``value`` out; the new count."""
     if not np.isfinite(value):
         return count
-    for k in range(_place(ordered, count, value), count - 1):
+    for k in range(first_from(ordered, value, 0, count), count - 1):
         ordered[k] = ordered[k + 1]
     return count - 1
 
@@ -58,7 +46,7 @@ def _remove(ordered: FloatArray, count: int, value: float) -> int:
 @kernel
 def _exchange(ordered: FloatArray, count: int, old: float, new: float) -> None:
     """Take ``old`` out and put ``new`` in; both finite."""
-    gone, place = _place(ordered, count, old), _place(ordered, count, new)
+    gone, place = first_from(ordered, old, 0, count), first_from(ordered, new, 0, count)
     if place > gone:
         for k in range(gone, place - 1):
             ordered[k] = ordered[k + 1]
@@ -166,7 +154,7 @@ def _median_deviation(ordered: FloatArray, count: int, middle: float) -> float:
 
     Deviations grow outwards on both sides of ``middle``; of the ``wanted`` smallest, ``low`` lie to the left.
     """
-    right = _place(ordered, count, middle)
+    right = first_from(ordered, middle, 0, count)
     wanted = count // 2 + 1
     low, high = max(0, wanted - (count - right)), min(wanted, right)
     while low < high:
