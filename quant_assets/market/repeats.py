@@ -22,14 +22,19 @@ def repeated_days(table: BarTable, history: pd.DataFrame, earlier_quarantine: pd
 
     Only bars with range and volume count: a market that stands still may well look the same (L1.STALL).
     """
-    values = np.column_stack([table.numbers[name] for name in COMPARED]) if len(table) else np.zeros((0, len(COMPARED)))
-    order = order_by_code(table.codes)
-    before = _previous(table, order, values, _last_seen(table, history, earlier_quarantine))
-    with np.errstate(invalid="ignore"):
-        moves = (values[:, 1] > values[:, 2]) & (values[:, 4] > 0)
-    comparable = moves & ~np.isnan(before[:, 0])
-    same = comparable & (values == before).all(axis=1)
-    compared, repeats = table.per_day(comparable), table.per_day(same)
+    last = _last_seen(table, history, earlier_quarantine)
+    before = _places_before(table)
+
+    def seen(name: str) -> Floats:
+        return np.concatenate([last[:, COMPARED.index(name)], table.numbers[name]])
+
+    moves = (table.numbers["high"] > table.numbers["low"]) & (table.numbers["volume"] > 0)
+    comparable = moves & (before >= 0) & ~np.isnan(seen("open")[before])
+    same = np.flatnonzero(comparable)
+    for name in COMPARED:
+        same = same[table.numbers[name][same] == seen(name)[before[same]]]
+    compared = table.per_day(comparable)
+    repeats = np.bincount(table.position[same], minlength=len(compared))
     return np.asarray((compared >= FEWEST) & (repeats > REPEATED_SHARE * compared), dtype=bool)
 
 
@@ -47,15 +52,16 @@ def _last_seen(table: BarTable, *frames: pd.DataFrame) -> Floats:
     return last
 
 
-def _previous(table: BarTable, order: Ints, values: Floats, last: Floats) -> Floats:
-    """Return the bar before each row; NaN where there is none, or where the row before is of the same day."""
-    before = np.full_like(values, np.nan)
-    if not len(order):
-        return before
+def _places_before(table: BarTable) -> Ints:
+    """Return where the bar before each row stands: among the names' last seen bars, or after these among the rows.
+
+    -1 where the row before is of the same day.
+    """
+    order = order_by_code(table.codes)
     codes, days = table.codes[order], table.day[order]
-    shifted = np.roll(values[order], 1, axis=0)
     first = np.diff(codes, prepend=-1) != 0
-    shifted[first] = last[codes[first]]
-    shifted[~first & (np.diff(days, prepend=days[0]) == 0)] = np.nan
-    before[order] = shifted
+    places = np.where(first, codes, len(table.names) + np.roll(order, 1))
+    places[~first & (np.diff(days, prepend=0) == 0)] = -1
+    before = np.empty_like(places)
+    before[order] = places
     return before

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from quant_assets.market.identity import Lives
@@ -81,8 +82,12 @@ def trailing(values: Floats, first: Ints, end: Ints, width: int) -> Floats:
 
     Shapes: first and end (n), result (n, width). A longer slice than `width` is cut at its start.
     """
-    index = end[:, None] - np.arange(width, 0, -1)
-    return np.where(index >= first[:, None], values[np.maximum(index, 0)], np.nan)
+    padded = np.concatenate([np.full(width, np.nan), values])
+    windows = sliding_window_view(padded, width)[end]
+    short = np.flatnonzero(end - first < width)
+    before = np.arange(width) < (width - end + first)[short, None]
+    windows[short] = np.where(before, np.nan, windows[short])
+    return windows
 
 
 def row_median(windows: Floats) -> tuple[Floats, Ints]:

@@ -59,7 +59,7 @@ class Calendar:
             return np.asarray(np.clip(days - self.days[0], 0, len(self.days)), dtype=np.int64)
         return np.searchsorted(self.days, days).astype(np.int64)
 
-    @property
+    @cached_property
     def is_closed(self) -> Bools:
         """Whether each of the days to judge is a closed one."""
         return np.isin(self.days, self.closed)
