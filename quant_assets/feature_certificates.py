@@ -15,7 +15,7 @@ from quant_assets.code_version import code_version
 from quant_assets.features.catalogue import selected_features
 from quant_assets.features.custom import CUSTOM, custom_code
 from quant_assets.features.identity import declaration_hash
-from quant_assets.features.range_certificate import CERTIFIED, NOT_CERTIFIED
+from quant_assets.features.range_certificate import CERTIFIED, LEAKED_PATTERN, NOT_CERTIFIED
 from quant_assets.profiles.model import Profile
 from quant_assets.tables import FEATURE_CERTIFICATES_TABLE
 from quant_resources.lakehouse.store import Lakehouse
@@ -52,18 +52,20 @@ def read_certificates(
     return lakehouse.read(table, columns=columns, start=first, end=last, as_of=as_of, scope=scope)
 
 
-def leaks_before(lakehouse: Lakehouse, key: str, made_from: Mapping[str, str]) -> dict[str, str]:
-    """Features, made from the same, that an earlier run found to read later bars: the days of that run, the first such.
+def known_leaks(lakehouse: Lakehouse, made_from: Mapping[str, str]) -> dict[str, str]:
+    """Features, made from the same, that any run found to read later bars: the days of that run, the first such.
 
-    A daily run samples few values: what an earlier one found out about the same code counts.
+    Of earlier and of later days: it is a fact about the code. It goes on from certificate to certificate, so that
+    computing the days of that run again one by one does not wash it away.
     """
-    before = f"{pd.Timestamp(key) - pd.Timedelta(days=1):%Y-%m-%d}"
-    columns = ("feature", "made_from", "breaches", "evidence_from", "evidence_to")
-    found = read_certificates(lakehouse, None, before, as_of=key, state=NOT_CERTIFIED, columns=columns)
-    same = (found["made_from"] == found["feature"].map(dict(made_from))) & (found["breaches"] > 0)
-    found = found[same.to_numpy(bool)].drop_duplicates("feature")
-    runs = zip(found["feature"], found["evidence_from"], found["evidence_to"], strict=True)
-    return {name: f"{first:%Y-%m-%d} .. {last:%Y-%m-%d}" for name, first, last in runs}
+    columns = ("feature", "made_from", "breaches", "evidence_from", "evidence_to", "reason")
+    found = read_certificates(lakehouse, None, None, state=NOT_CERTIFIED, columns=columns)
+    inherited = found["reason"].str.extract(LEAKED_PATTERN, expand=False)
+    same = found["made_from"] == found["feature"].map(dict(made_from))
+    leaked = same & ((found["breaches"] > 0) | inherited.notna())
+    kept = found.assign(inherited=inherited)[leaked.to_numpy(bool)].drop_duplicates("feature")
+    runs = zip(kept["feature"], kept["evidence_from"], kept["evidence_to"], kept["inherited"], strict=True)
+    return {name: days if isinstance(days, str) else f"{a:%Y-%m-%d} .. {b:%Y-%m-%d}" for name, a, b, days in runs}
 
 
 def summary(certificates: pd.DataFrame, made_from: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -33,7 +33,10 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass(frozen=True)
 class StepReport:
-    """What became of one asset: how many partitions were asked, already current, published and refused."""
+    """What became of one asset: how many partitions were asked, already current, and published or refused by its runs.
+
+    ``standing`` are left as they were by a run that failed: published earlier, and not current.
+    """
 
     asset: str
     asked: int
@@ -43,11 +46,13 @@ class StepReport:
     seconds: float
     exit_code: int
     message: str = ""
+    standing: int = 0
 
     @property
     def not_attempted(self) -> bool:
         """Whether the asset failed before any partition could be judged, and holds none from before."""
-        return bool(self.exit_code) and bool(self.asked) and not (self.published or self.refused or self.current)
+        held = self.published or self.refused or self.current or self.standing
+        return bool(self.exit_code) and bool(self.asked) and not held
 
     def to_record(self) -> dict[str, Any]:
         """Plain record for tables and JSON."""
@@ -150,22 +155,39 @@ class GraphRunner:
         started = time.perf_counter()
         current = set() if force else self._current(key, keys)
         wanted = [k for k in keys if k not in current]
-        exit_code, message = 0, ""
+        if wanted and self._rests_on_its_past(key):
+            wanted = keys[keys.index(wanted[0]) :]  # each one may make the next one not current
+        exit_code, message, runs = 0, "", set()
         for start, end in [*_ranges(keys, wanted), *([(None, None)] if not keys else [])]:
-            code, text = self._run(key, start, end)
+            code, text, run_id = self._run(key, start, end)
             exit_code, message = (code, text) if code and not exit_code else (exit_code, message)
-        states = Ledger(self.lakehouse).states(asset_name(key)) if keys else {}
-        status = [states[k].status if k in states else "missing" for k in wanted]
+            runs.add(run_id)
+        done, standing = self._recorded(key, wanted, runs)
         return StepReport(
             asset=asset_name(key),
             asked=len(keys),
-            current=len(current),
-            published=status.count(PUBLISHED),
-            refused=status.count(REFUSED),
+            current=len(keys) - len(wanted),
+            published=done.count(PUBLISHED),
+            refused=done.count(REFUSED),
             seconds=time.perf_counter() - started,
             exit_code=exit_code,
             message=message,
+            standing=standing.count(PUBLISHED),
         )
+
+    def _recorded(self, key: dg.AssetKey, wanted: Sequence[str], runs: set[str]) -> tuple[list[str], list[str]]:
+        """States of the ``wanted`` partitions that these runs recorded, and of those left as earlier runs did."""
+        if not wanted:
+            return [], []
+        rows = Ledger(self.lakehouse).latest(asset_name(key), ["run_id"])
+        keys = rows["partition"].astype("datetime64[us]").dt.strftime("%Y-%m-%d") if len(rows) else rows["partition"]
+        asked = rows[keys.isin(list(wanted)).to_numpy(bool)]
+        ours = asked["run_id"].isin(runs).to_numpy(bool)
+        return asked["status"][ours].tolist(), asked["status"][~ours].tolist()
+
+    def _rests_on_its_past(self, key: dg.AssetKey) -> bool:
+        built = self._built.get(key)
+        return built is not None and built.declaration.self_dependent is not None
 
     def _current(self, key: dg.AssetKey, keys: list[str]) -> set[str]:
         built = self._built.get(key)
@@ -175,8 +197,8 @@ class GraphRunner:
         known = [k for k in keys if k in shown]
         return current_partitions(built, self.lakehouse, known) if known else set()
 
-    def _run(self, key: dg.AssetKey, start: str | None, end: str | None) -> tuple[int, str]:
-        """One Dagster run of one asset over a contiguous range; returns exit code and the failure's message."""
+    def _run(self, key: dg.AssetKey, start: str | None, end: str | None) -> tuple[int, str, str]:
+        """One Dagster run of one asset over a contiguous range: exit code, the failure's message, the run's id."""
         arguments: dict[str, Any] = {}
         if start is not None and start == end:
             arguments["partition_key"] = start
@@ -192,7 +214,7 @@ class GraphRunner:
                 raise_on_error=False,
                 **arguments,
             )
-        return (0, "") if result.success else _failure(result)
+        return (0, "", result.run_id) if result.success else (*_failure(result), result.run_id)
 
     def _match(self, name: str) -> set[dg.AssetKey]:
         base = name.removesuffix("+")

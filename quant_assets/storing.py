@@ -20,6 +20,9 @@ from quant_resources.lakehouse.hashing import content_hashes
 from quant_resources.lakehouse.store import Lakehouse
 from quant_resources.lakehouse.tables import TableSpec
 
+CONTENT = "content"
+"""Column of a record that names the data version of the partition it is about."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -66,7 +69,9 @@ class Judged:
 
 
 def store(lakehouse: Lakehouse, ledger: Ledger, judged: Judged) -> list[Outcome]:
-    """Commit the good partitions, then the refused frames, then the manifests; in this order on purpose."""
+    """Commit the good partitions, then what is recorded of them, the refused frames, the manifests; in this order on
+    purpose: whatever is cut off, no record and no manifest speaks of data that are not there.
+    """
     asset, good = judged.asset, judged.good
     canonical = asset.table.canonical(rows_of(judged.batch.frame, asset.table, good))
     # Storing waits for files, hashing for the processor, and the texts of the manifests need neither of their results.
@@ -77,6 +82,7 @@ def store(lakehouse: Lakehouse, ledger: Ledger, judged: Judged) -> list[Outcome]
         for item in chain.from_iterable(judged.inputs.values()):
             _ = item.json
         hashes, version = hashing.result(), storing.result()
+    _record(lakehouse, judged, hashes)
     # Read only where a partition rests on its asset's own past.
     past = {} if asset.self_dependent is None else ledger.states(asset.name)
     versions = {**{key: state.data_version for key, state in past.items()}, **hashes}
@@ -89,14 +95,23 @@ def store(lakehouse: Lakehouse, ledger: Ledger, judged: Judged) -> list[Outcome]
 
 def _commit(lakehouse: Lakehouse, judged: Judged, canonical: pd.DataFrame) -> int:
     """Commit what goes with the partitions, then the good ones themselves; the version of their table, -1 for none."""
-    asset, batch, ready, good = judged.asset, judged.batch, judged.ready, judged.good
+    asset, batch, good = judged.asset, judged.batch, judged.good
     for companion in asset.companions:
-        _replace(lakehouse, companion.table, batch.companions.get(companion.table.name), ready, {})
-    for record in asset.records:
-        _replace(lakehouse, record, batch.sides.get(record.name), ready, dict(asset.scope))
+        _replace(lakehouse, companion.table, batch.companions.get(companion.table.name), judged.ready, {})
     for side in asset.side_tables:
         _replace(lakehouse, side, batch.sides.get(side.name), good, dict(asset.scope))
     return lakehouse.replace(asset.table, canonical, good, dict(asset.scope)) if good else -1
+
+
+def _record(lakehouse: Lakehouse, judged: Judged, hashes: Mapping[str, str]) -> None:
+    """Commit what is recorded of every partition, refused ones included, with the content that it is about."""
+    for record in judged.asset.records:
+        frame = judged.batch.sides.get(record.name)
+        if frame is not None and CONTENT in record.column_names:
+            codes, days = pd.factorize(pd.to_datetime(frame[record.partition_column]))
+            each = pd.Series([hashes.get(key, "") for key in pd.DatetimeIndex(days).strftime("%Y-%m-%d")], dtype="str")
+            frame = frame.assign(**{CONTENT: each.array.take(codes)})
+        _replace(lakehouse, record, frame, judged.ready, dict(judged.asset.scope))
 
 
 def _replace(

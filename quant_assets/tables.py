@@ -174,6 +174,7 @@ FEATURE_CERTIFICATES_TABLE = TableSpec(
         Column("feature", "string", "feature id: a column of features_matrix"),
         Column("version", "int64", "version of its declaration"),
         Column("made_from", "string", "hash of its declaration, of the code of the features room and of own modules"),
+        Column("content", "string", "data version of the day of features_matrix that it certifies, '' for none"),
         Column("state", "string", "certified or not certified"),
         Column("reason", "string", "the rule that denies it and why; a warning where it is certified; else ''"),
         Column("rows", "int64", "markets with a bar that day (L2.LAG)"),

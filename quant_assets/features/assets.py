@@ -9,7 +9,7 @@ from partitions.mappings import trailing_days
 from quant_assets import keys
 from quant_assets.declaration import Batch, Input, PublishedAsset, day_after
 from quant_assets.factory import BuiltAsset, build_asset
-from quant_assets.feature_certificates import leaks_before, made_from_now
+from quant_assets.feature_certificates import known_leaks, made_from_now
 from quant_assets.features.catalogue import selected_features
 from quant_assets.features.custom import custom_code
 from quant_assets.features.loading import load_meanwhile
@@ -60,7 +60,7 @@ def feature_assets(profile: Profile) -> list[BuiltAsset]:
         series = as_series(run.read(name))
         days = [pd.Timestamp(key) for key in opened]
         made_from = made_from_now(profile)
-        known = Known(made_from, leaks_before(run.lakehouse, min(run.keys), made_from))
+        known = Known(made_from, known_leaks(run.lakehouse, made_from))
         frame = features_frame(series, days, profile.features, profile.annualisation)
         judged = judge_features(frame, series, days, profile.features, profile.annualisation, known=known)
         counts = rows_by_key(frame["date"])

@@ -19,12 +19,14 @@ DAYS_PER_YEAR = 365.0
 def selected_features(config: FeaturesConfig, annualisation: float) -> tuple[Feature, ...]:
     """The features a profile asks for, bound to its parameters; UsageError for unknown or repeated ids.
 
-    ``all`` stands for every feature but those that are computed on request only, cross-sections among them; more ids
-    may stand beside it.
+    ``all`` stands for every feature but those that are computed on request only, cross-sections among them; ids may
+    stand beside it, those that it holds too.
     """
     registry = build_registry(config, annualisation)
     standard = tuple(feature.id for feature in registry if not feature.on_request)
-    return registry.select(i for name in config.features for i in (standard if name == ALL else (name,)))
+    if ALL not in config.features:
+        return registry.select(config.features)
+    return registry.select(dict.fromkeys(i for name in config.features for i in (standard if name == ALL else (name,))))
 
 
 def build_registry(config: FeaturesConfig, annualisation: float) -> Registry:

@@ -9,9 +9,10 @@ import numpy as np
 
 from quant_assets.features.across_symbols import RTOL, recomputed_at_dates, roots
 from quant_assets.features.config import FeaturesConfig
-from quant_assets.features.engine import Compute, available_bars
+from quant_assets.features.declaring import ROUNDING
+from quant_assets.features.engine import Columns, Compute, available_bars
 from quant_assets.features.matrix_range import BoolArray, MatrixRange
-from quant_assets.features.probes import FUTURES, build_probes
+from quant_assets.features.probes import FUTURES, Probes, build_probes
 from quant_assets.features.registry import Feature
 from quant_assets.features.series import BarSeries, FloatArray, IntArray
 
@@ -19,6 +20,16 @@ DRIFT_SLACK = 1e-9
 """Rounding allowed at a declared drift, relative."""
 # Bars fabricated at a time: bounds memory at about 80 MB whatever the range.
 _BARS_AT_ONCE = 1_000_000
+# A day alone says little about a feature's code: where fewer rows were drawn, bars of the days before are probed too.
+_ENOUGH_ROWS, _DAYS_BEFORE = 90, 60
+
+
+def measured(feature: Feature) -> Feature:
+    """``feature``, its drift measured against rounding where it is recursive and declares none; so is a base's."""
+    if not feature.memory:
+        return feature
+    base = measured(feature.base) if feature.base is not None else None
+    return replace(feature, drift=max(feature.drift, ROUNDING), base=base)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +59,18 @@ class Drift:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What was computed again on a range: the matrix rows ``at`` that were drawn (rising), of ``days``."""
+    """What was computed again on a range: the matrix rows ``at`` that were drawn (rising), of ``days``.
+
+    ``before`` counts, of each feature, the values of bars before the range that changed with later bars, out of
+    ``probed_before``: evidence on the code, for its certificate; it says nothing about the values of these days.
+    """
 
     at: IntArray
     days: IntArray
     prefix: PrefixEvidence
     drift: Mapping[str, Drift]
+    before: IntArray
+    probed_before: int
 
 
 def gather_evidence(data: MatrixRange, compute: Compute) -> Evidence:
@@ -66,7 +83,26 @@ def gather_evidence(data: MatrixRange, compute: Compute) -> Evidence:
     rows = data.rows[at]
     prefix = prefix_evidence(data.series, rows, start, data.values[at], data.features, data.config, compute)
     drift = warmup_drift(data.series, rows, prefix.alone, data.features, data.config, compute)
-    return Evidence(at, data.series.day[rows], prefix, drift)
+    before, probed = _changed_before(data, _ENOUGH_ROWS - len(rows), compute)
+    return Evidence(at, data.series.day[rows], prefix, drift, before, probed)
+
+
+def _changed_before(data: MatrixRange, most: int, compute: Compute) -> tuple[IntArray, int]:
+    """How many values of each feature changed with later bars on bars of the days before; and how many were probed.
+
+    At most ``most`` bars are. A cross-section is judged by its base.
+    """
+    first, own = int(data.days[0]), roots(data.features)
+    near = np.flatnonzero((data.series.day < first) & (data.series.day >= first - _DAYS_BEFORE))
+    drawn = np.random.default_rng(first & 0x7FFFFFFF).permutation(len(near))[: max(most, 0)]
+    rows = np.sort(near[drawn])
+    if not len(rows):
+        return np.zeros(len(data.features), dtype=np.int64), 0
+    start = np.minimum.reduce([f.start_of(data.series, rows) for f in own])
+    under = _under_futures(data.series, rows, start, own, data.config, compute)
+    changed = _differs(under, under[:, :, :1]).sum(axis=(1, 2))
+    of = {f.id: int(n) for f, n in zip(own, changed, strict=True)}
+    return np.array([of[f.root.id] for f in data.features], dtype=np.int64), len(rows) * (len(FUTURES) - 1)
 
 
 def sample_rows(series: BarSeries, rows: IntArray, start: IntArray, window: int, config: FeaturesConfig) -> IntArray:
@@ -140,9 +176,21 @@ def _under_futures(
         some = slice(low, low + step)
         seed = int(series.day[rows[some][0]]) & 0x7FFFFFFF
         probes = build_probes(series, rows[some], start[some], config.prefix_future_bars, seed)
-        values = compute(probes.series, probes.rows.ravel(), features)
+        values = _at_probes(probes, features, compute)
         parts.append(np.stack([values[f.id].reshape(probes.rows.shape) for f in features]))
     return np.concatenate(parts, axis=1)
+
+
+def _at_probes(probes: Probes, features: Sequence[Feature], compute: Compute) -> Columns:
+    """Values at the probed rows, each feature having been shown the bars after them."""
+    rows, onward = probes.rows.ravel(), probes.onward
+    found: Columns = {}
+    if windowed := [f for f in features if not f.memory]:
+        found |= compute(probes.series, rows, windowed)
+    if recursive := [f for f in features if f.memory]:
+        at = np.searchsorted(onward, rows)
+        found |= {name: values[at] for name, values in compute(probes.series, onward, recursive).items()}
+    return found
 
 
 def warmup_drift(

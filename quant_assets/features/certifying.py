@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from quant_assets.contracts.verdict import RuleResult
 from quant_assets.errors import EmptyResult
-from quant_assets.features.certificate import DRIFT_SLACK, Evidence, gather_evidence
+from quant_assets.features.certificate import DRIFT_SLACK, Evidence, gather_evidence, measured
 from quant_assets.features.config import FeaturesConfig
-from quant_assets.features.declaring import ROUNDING
 from quant_assets.features.engine import Compute, compute_features
 from quant_assets.features.matrix import Days, features_frame
 from quant_assets.features.matrix_range import MatrixRange, as_range
@@ -27,7 +26,8 @@ class FeatureFigures:
 
     ``density``: share of warmed-up values that exist (NaN: none is warm). ``outside``: values out of the declared
     range. ``probes`` values were computed again under other futures, ``breaches`` of them differed. ``drift`` is the
-    largest on a longer history in ``drift_probes`` values (NaN: not measured), ``tolerance`` what is allowed.
+    largest on a longer history in ``drift_probes`` values (NaN: not measured), ``tolerance`` what is allowed: mere
+    rounding where it is not ``declared``.
     """
 
     feature: str
@@ -39,13 +39,17 @@ class FeatureFigures:
     drift_probes: int
     drift: float
     tolerance: float
+    declared: bool
 
     @property
     def verdict(self) -> str:
-        """``fail``: reads what comes later, leaves its range, or could not be probed; ``warn``: drifts too far."""
-        if self.breaches or self.outside or not self.probes:
+        """``fail``: reads what comes later, leaves its range, could not be probed, or drifts and declares no drift;
+        ``warn``: drifts further than it declares.
+        """
+        drifts = self.drift > self.tolerance * (1.0 + DRIFT_SLACK)
+        if self.breaches or self.outside or not self.probes or (drifts and not self.declared):
             return "fail"
-        return "warn" if self.drift > self.tolerance * (1.0 + DRIFT_SLACK) else "pass"
+        return "warn" if drifts else "pass"
 
     def to_record(self) -> dict[str, Any]:
         """Plain record for tables and JSON."""
@@ -86,26 +90,17 @@ def certify(
         raise EmptyResult("no day to certify features on; materialize ohlcv first, or name other days")
     frame = features_frame(series, days, config, annualisation, features=features, compute=compute)
     numbers = np.unique(day_numbers(list(days)))
-    measured = tuple(_measured(f) for f in features)
-    data = as_range(frame, series, numbers, measured, config)
+    data = as_range(frame, series, numbers, tuple(measured(f) for f in features), config)
     evidence = gather_evidence(data, compute)
     whole_days = {
         "L2.BOUNDS": bounds_results(data), "L2.NAN": nan_results(data), "L2.LAG": lag_results(data),
     }  # fmt: skip
-    figures = tuple(_figures(data, k, evidence) for k in range(len(data.features)))
+    figures = tuple(_figures(data, k, evidence, f.drift > 0) for k, f in enumerate(features))
     broken = {rule: sum(not r.passed for r in results) for rule, results in whole_days.items()}
     return Certification(figures, len(numbers), broken, _examples(whole_days))
 
 
-def _measured(feature: Feature) -> Feature:
-    """``feature``, measured against rounding where it remembers and declares no drift; so is a cross-section's base."""
-    if not feature.memory:
-        return feature
-    base = _measured(feature.base) if feature.base is not None else None
-    return replace(feature, drift=max(feature.drift, ROUNDING), base=base)
-
-
-def _figures(data: MatrixRange, k: int, evidence: Evidence) -> FeatureFigures:
+def _figures(data: MatrixRange, k: int, evidence: Evidence, declared: bool) -> FeatureFigures:
     feature = data.features[k]
     values, outside, warm, defined = (
         int(n[:, k].sum()) for n in (data.counts.values, data.counts.outside, data.counts.warm, data.counts.defined)
@@ -116,11 +111,12 @@ def _figures(data: MatrixRange, k: int, evidence: Evidence) -> FeatureFigures:
         values=values,
         density=defined / warm if warm else float("nan"),
         outside=outside,
-        probes=evidence.prefix.differs[:, k].size,
-        breaches=int(evidence.prefix.differs[:, k].sum()),
+        probes=evidence.prefix.differs[:, k].size + evidence.probed_before,
+        breaches=int(evidence.prefix.differs[:, k].sum() + evidence.before[k]),
         drift_probes=len(moved),
         drift=float(moved.max()) if len(moved) else float("nan"),
         tolerance=feature.drift,
+        declared=declared,
     )
 
 

@@ -77,12 +77,14 @@ class FeaturesConfig(ConfigBlock):
     prefix_symbols: int = Field(default=3, ge=1, le=1000, description="L2.PREFIX: symbols recomputed for each day.")
     prefix_rows: int = Field(
         default=600,
-        ge=1,
+        ge=100,
         le=1_000_000,
         description="L2.PREFIX: most bars recomputed in one run; where a range has more days, days are sampled too and "
         "the others rest on the evidence of the range.",
     )
-    prefix_future_bars: int = Field(default=30, ge=1, le=1000, description="L2.PREFIX: bars fabricated after the day.")
+    prefix_future_bars: int = Field(
+        default=120, ge=30, le=1000, description="L2.PREFIX: bars fabricated after the day."
+    )
     warmup_multiples: tuple[Annotated[int, Field(ge=2, le=16)], ...] = Field(
         default=(2, 4, 8), min_length=1, description="L2.WARMUP: longer histories to compare with, in windows."
     )

@@ -13,8 +13,10 @@ import importlib
 import inspect
 import math
 import re
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -68,7 +70,7 @@ def feature(
     min_bars: int | None = None,
     parameters: Mapping[str, float] | None = None,
     drift: float = 0.0,
-    drift_note: str = "none: nothing before the window enters the formula",
+    drift_note: str | None = None,
     version: int = 1,
     tags: Sequence[str] = (),
 ) -> Callable[[Callable[..., Any]], CustomFeature]:
@@ -85,13 +87,15 @@ def feature(
         raise UsageError(f"feature {id!r}: 1 <= min_bars {min_bars} <= window {window} must hold")
 
     def declared(function: Callable[..., Any]) -> CustomFeature:
-        causal, read, constants = _bound_function(id, function, tuple(inputs), dict(parameters or {}))
+        least = window if min_bars is None else min_bars
+        causal, read, constants = _bound_function(id, function, tuple(inputs), dict(parameters or {}), least)
         fields = {
             "id": id, "title": title, "formula": formula, "source": source, "unit": unit, "inputs": read,
-            "lower": lower, "upper": upper, "parameters": constants, "drift": drift, "drift_note": drift_note,
+            "lower": lower, "upper": upper, "parameters": constants, "drift": drift,
+            "drift_note": drift_note or ("declared by its author" if drift else "none is declared: more is refused"),
             "version": version, "tags": (*tags, CUSTOM), "function": causal,
         }  # fmt: skip
-        return CustomFeature(function, window, window if min_bars is None else min_bars, fields)
+        return CustomFeature(function, window, least, fields)
 
     return declared
 
@@ -140,7 +144,7 @@ def _declared_in(name: str, module: ModuleType) -> list[CustomFeature]:
 
 
 def _bound_function(
-    id: str, function: Callable[..., Any], inputs: tuple[str, ...], constants: dict[str, float]
+    id: str, function: Callable[..., Any], inputs: tuple[str, ...], constants: dict[str, float], least: int
 ) -> tuple[Callable[[Panel, Parameters], tuple[FloatArray, ...]], tuple[str, ...], dict[str, float]]:
     """The causal panel function, the inputs it reads and its parameters."""
     spec = inspect.signature(function).parameters
@@ -154,7 +158,7 @@ def _bound_function(
             raise UsageError(f"feature {id!r}: inputs {list(inputs)} are not the function's columns {list(read)}")
         if unknown := sorted(set(constants) - set(names)):
             raise UsageError(f"feature {id!r}: the function has no parameters {unknown}; it has {list(names)}")
-        run = _of_lives(id, function, read)
+        run = _of_lives(id, function, read, least)
     wrong = [name for name in read if name not in BAR_INPUTS]
     if wrong or not read:
         raise UsageError(
@@ -173,14 +177,16 @@ def _of_panel(id: str, function: Callable[..., Any]) -> Callable[[Panel, Paramet
 
 
 def _of_lives(
-    id: str, function: Callable[..., Any], names: tuple[str, ...]
+    id: str, function: Callable[..., Any], names: tuple[str, ...], least: int
 ) -> Callable[[Panel, Parameters], tuple[FloatArray, ...]]:
     def causal(panel: Panel, parameters: Parameters) -> tuple[FloatArray, ...]:
-        """The user's plain function, called for each run of the panel alone."""
-        out = np.empty(len(panel.first))
+        """The user's plain function, called for each run of the panel alone that has the bars for a value."""
+        out = np.full(len(panel.first), np.nan)
         columns = [_frozen(getattr(panel, name)) for name in names]
         begin = np.unique(panel.first)
         for low, high in zip(begin, np.append(begin[1:], len(out)), strict=True):
+            if high - low < least:
+                continue
             own = [column[low:high] for column in columns]
             out[low:high] = _checked(id, _called(id, function, *own, **parameters), int(high - low))
         return (out,)
@@ -192,7 +198,13 @@ def _called(id: str, function: Callable[..., Any], *arguments: Any, **named: Any
     try:
         return function(*arguments, **named)
     except Exception as error:
-        raise UsageError(f"feature {id!r}: its function failed: {type(error).__name__}: {error}") from error
+        bars = len(arguments[0]) if isinstance(arguments[0], np.ndarray) else len(arguments[0].first)
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        raise UsageError(
+            f"feature {id!r}: its function failed on {bars} bars: {type(error).__name__}: {error} "
+            f"({Path(last.filename).name}, line {last.lineno}); return NaN where there is no value, as for prices that "
+            "stand still or unknown volumes"
+        ) from error
 
 
 def _checked(id: str, values: Any, rows: int) -> FloatArray:  # noqa: ANN401 - whatever the user's function returned
@@ -208,10 +220,10 @@ def _checked(id: str, values: Any, rows: int) -> FloatArray:  # noqa: ANN401 - w
 
 
 def _frozen(values: NDArray[Any]) -> NDArray[Any]:
-    """A view that cannot be written through: a feature must not change what the next one reads."""
-    view = values.view()
-    view.flags.writeable = False
-    return view
+    """A copy that cannot be written to: a feature must not change what the next one reads, whatever flags it sets."""
+    own = values.copy()
+    own.flags.writeable = False
+    return own
 
 
 def _frozen_panel(panel: Panel) -> Panel:

@@ -20,6 +20,8 @@ from quant_assets.features.series import THREADS, BarSeries, FloatArray, IntArra
 
 BoolArray = NDArray[np.bool_]
 Names = pd.api.extensions.ExtensionArray
+IDLE_BARS = 20
+"""A market is idle that did not move, or not trade, on so many bars up to the row's own (fewer, in a shorter life)."""
 BOUND_SLACK = 1e-9
 """Rounding allowed at a bound, relative."""
 _LARGEST = float(np.finfo(np.float64).max)
@@ -104,6 +106,17 @@ class MatrixRange:
         return found
 
     @cached_property
+    def idle(self) -> IntArray:
+        """Rows of each day whose market is idle: formulas have no value there, however sound everything else is."""
+        series = self.series
+        start = np.maximum(series.first[self.located], self.located - IDLE_BARS + 1)
+        idle = np.zeros(len(self.rows), dtype=np.bool_)
+        for signs_of_life in (_moves(series), series.volume > 0):
+            seen = np.append(0, np.cumsum(signs_of_life))
+            idle[self.rows >= 0] |= seen[self.located + 1] == seen[start]
+        return np.diff(np.append(0, np.cumsum(idle))[self.cuts])
+
+    @cached_property
     def first_read(self) -> dict[tuple[bool, int, int], IntArray]:
         """First bar that features of each shape can read at each of ``located``."""
         shapes = {f.shape: f for f in self.features}
@@ -154,6 +167,13 @@ class MatrixRange:
             }
             for i, k in np.argwhere(mask)[:MAX_OFFENDERS]
         ]
+
+
+def _moves(series: BarSeries) -> BoolArray:
+    """Whether a bar has a range, or closes elsewhere than the bar before it."""
+    moves: BoolArray = series.high > series.low
+    moves[1:] |= series.close[1:] != series.close[:-1]
+    return moves
 
 
 def as_range(

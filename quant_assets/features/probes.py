@@ -1,7 +1,7 @@
 """Fabricated histories for the look-ahead check: the same past under three futures.
 
 For each probed bar: its past cut there, the past followed by bars that never happened, and the past followed by the
-real later bars out of order. Each is a life of its own in one bar series, so one engine call checks a whole range.
+real later bars out of order. Each is a life of its own in one bar series, so one call checks a whole range.
 """
 
 from __future__ import annotations
@@ -21,6 +21,12 @@ class Probes:
 
     series: BarSeries
     rows: IntArray
+
+    @property
+    def onward(self) -> IntArray:
+        """The probed rows and every bar after them: a recursion is shown no bar beyond the last row asked for."""
+        probed = self.rows.ravel()[self.series.code]
+        return np.flatnonzero(np.arange(len(self.series)) >= probed).astype(np.int64)
 
 
 def build_probes(series: BarSeries, rows: IntArray, start: IntArray, future: int, seed: int) -> Probes:

@@ -15,19 +15,24 @@ import pandas as pd
 
 from quant_assets.contracts.verdict import RuleResult
 from quant_assets.features.certificate import DRIFT_SLACK, Evidence
-from quant_assets.features.matrix_range import Counts, MatrixRange
+from quant_assets.features.custom import CUSTOM
+from quant_assets.features.declaring import ROUNDING
+from quant_assets.features.matrix_range import BoolArray, Counts, MatrixRange
 from quant_assets.features.series import FloatArray, IntArray, midnights
 from quant_assets.features.value_rules import too_thin
 
 CERTIFIED, NOT_CERTIFIED = "certified", "not certified"
+_LEAKED = "L2.PREFIX: values of another run ({days}) changed with later bars"
+LEAKED_PATTERN = r"^L2\.PREFIX: values of another run \((.*?)\) changed"
+"""Finds the days of that run in the reason of a certificate."""
 
 
 @dataclass(frozen=True)
 class Known:
     """What is known of each feature besides its values, by id.
 
-    ``made_from``: hash of declaration and code. ``leaked``: the earlier days, as a text, on which the same declaration
-    and code were found to read later bars; a feature that never was is absent.
+    ``made_from``: hash of declaration and code. ``leaked``: the days, as a text, on which the same declaration and code
+    were found to read later bars; a feature that never was is absent.
     """
 
     made_from: Mapping[str, str]
@@ -35,18 +40,20 @@ class Known:
 
 
 def certificates_frame(data: MatrixRange, evidence: Evidence, lag: Sequence[RuleResult], known: Known) -> pd.DataFrame:
-    """A row for each day of ``data`` and feature: columns of the table ``feature_certificates``, in its order.
+    """A row for each day of ``data`` and feature: columns of ``feature_certificates`` but ``content``, in its order.
 
     ``lag``: the L2.LAG result of each day.
     """
     days, features = len(data.days), data.features
     counts = data.counts
-    breaches = evidence.prefix.differs.sum(axis=(0, 2))
+    breaches = evidence.prefix.differs.sum(axis=(0, 2)) + evidence.before
     drift, drift_samples, windows = _drifts(data, evidence)
     reason = _reasons(data, evidence, counts, lag, known)
-    refused = reason != ""
     tolerance = np.array([f.drift for f in features])
-    reason[:, :] = np.where(refused, reason, np.array(_warnings(drift, tolerance, windows), dtype=object))
+    declared = np.array([not (CUSTOM in f.tags and f.drift <= ROUNDING) for f in features])
+    drifted = np.array(_drifted(drift, tolerance, windows, declared), dtype=object)
+    refused = (reason != "") | ((drifted != "") & ~declared)
+    reason[:, :] = np.where(reason != "", reason, drifted)
     with np.errstate(invalid="ignore"):
         density = counts.defined / np.where(counts.warm > 0, counts.warm, np.nan)
     # In the order in which the table keeps them.
@@ -67,7 +74,7 @@ def certificates_frame(data: MatrixRange, evidence: Evidence, lag: Sequence[Rule
             "outside": counts.outside[:, order].ravel(),
             "warm": counts.warm[:, order].ravel(),
             "density": density[:, order].ravel(),
-            "recomputed": evidence.prefix.differs[:, 0].size,
+            "recomputed": evidence.prefix.differs[:, 0].size + evidence.probed_before,
             "breaches": np.tile(breaches[order], days),
             "drift_samples": np.tile(drift_samples[order], days),
             "drift_windows": np.tile(windows[order], days),
@@ -89,12 +96,13 @@ def _drifts(data: MatrixRange, evidence: Evidence) -> tuple[FloatArray, IntArray
     return drift, samples, np.array([0 if d is None else d.windows.max() for d in measured], dtype=np.int64)
 
 
-def _warnings(drift: FloatArray, tolerance: FloatArray, windows: IntArray) -> list[str]:
-    """L2.WARMUP warns: a drift beyond its tolerance is told and does not deny the certificate."""
+def _drifted(drift: FloatArray, tolerance: FloatArray, windows: IntArray, declared: BoolArray) -> list[str]:
+    """L2.WARMUP of each feature: a drift beyond the declared one warns; one where none is declared denies."""
     over = drift > tolerance * (1.0 + DRIFT_SLACK)
+    allowed = [f"{t:.2g}" if said else "none" for t, said in zip(tolerance.tolist(), declared.tolist(), strict=True)]
     return [
-        f"L2.WARMUP: moves by {d:.2g} on up to {int(w)}x its history, {t:.2g} is declared" if bad else ""
-        for bad, d, t, w in zip(over.tolist(), drift.tolist(), tolerance.tolist(), windows.tolist(), strict=True)
+        f"L2.WARMUP: moves by {d:.2g} on up to {int(w)}x its history, {may} is declared" if bad else ""
+        for bad, d, may, w in zip(over.tolist(), drift.tolist(), allowed, windows.tolist(), strict=True)
     ]
 
 
@@ -105,7 +113,7 @@ def _reasons(
     reason = np.full(counts.values.shape, "", dtype=object)
     early, missing = counts.values - counts.defined, counts.warm - counts.defined
     reason[[not r.passed for r in lag]] = "L2.LAG: rows of the day are missing, too many, or without any value"
-    thin = too_thin(counts.warm, missing, data.config.nan_density)
+    thin = too_thin(counts.warm, missing, data.idle, data.config.nan_density)
     for i, k in np.argwhere((early > 0) | thin):
         reason[i, k] = (
             f"L2.NAN: {missing[i, k]} of {counts.warm[i, k]} warmed-up values undefined, {early[i, k]} before the "
@@ -117,11 +125,13 @@ def _reasons(
     reason[~data.traded] = "L2.PREFIX: no value of the day could be computed again"
     for k, feature in enumerate(data.features):
         if feature.id in known.leaked:
-            reason[:, k] = f"L2.PREFIX: values of an earlier run ({known.leaked[feature.id]}) changed with later bars"
+            reason[:, k] = _LEAKED.format(days=known.leaked[feature.id])
         bad = np.flatnonzero(evidence.prefix.differs[:, k].any(axis=1))
         if len(bad):
             n, day = int(evidence.prefix.differs[:, k].sum()), evidence.days[bad[0]].astype("datetime64[D]")
             reason[:, k] = f"L2.PREFIX: {n} values changed with what came later, the first of {day}"
+        elif evidence.before[k]:
+            reason[:, k] = f"L2.PREFIX: {evidence.before[k]} values of the days before changed with what came later"
     return reason
 
 

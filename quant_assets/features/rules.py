@@ -13,8 +13,9 @@ import pandas as pd
 
 from quant_assets.contracts.verdict import MAX_OFFENDERS, RuleResult, Verdict, error_rule, warn_rule
 from quant_assets.features.catalogue import selected_features
-from quant_assets.features.certificate import gather_evidence
+from quant_assets.features.certificate import gather_evidence, measured
 from quant_assets.features.config import FeaturesConfig
+from quant_assets.features.custom import CUSTOM
 from quant_assets.features.engine import Compute, compute_features
 from quant_assets.features.matrix import Days, as_series
 from quant_assets.features.matrix_range import as_range
@@ -69,7 +70,8 @@ def judge_features(
     runs them on fabricated futures. Where the form of a day is wrong, the later rules fail there as not evaluated.
     Certificates are written where ``known`` says what the features were made from.
     """
-    declared = tuple(features) if features is not None else selected_features(config, annualisation)
+    chosen = tuple(features) if features is not None else selected_features(config, annualisation)
+    declared = tuple(measured(f) if CUSTOM in f.tags else f for f in chosen)
     numbers = np.unique(day_numbers(pd.DatetimeIndex(days)))
     stamps = pd.DatetimeIndex(midnights(numbers))
     wrong = _column_problem(frame, declared)

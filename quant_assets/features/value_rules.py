@@ -26,7 +26,7 @@ def nan_results(data: MatrixRange) -> list[RuleResult]:
     """L2.NAN of each day: no value inside the declared warm-up, and almost no undefined value after it."""
     counts = data.counts
     early, missing = (counts.values - counts.defined).sum(axis=1).tolist(), counts.warm - counts.defined
-    thin = too_thin(counts.warm, missing, data.config.nan_density)
+    thin = too_thin(counts.warm, missing, data.idle, data.config.nan_density)
     return [_nan(data, day, counts.warm[d], missing[d], thin[d], early[d]) for d, (_, day) in enumerate(data.by_day())]
 
 
@@ -45,14 +45,20 @@ def _nan(data: MatrixRange, day: slice, ready: IntArray, missing: IntArray, thin
     return error_rule("L2.NAN", checked=int(ready.sum()), breaches=breaches, message=text, offenders=offenders)
 
 
-def too_thin(ready: IntArray, missing: IntArray, density: float) -> BoolArray:
+def too_thin(ready: IntArray, missing: IntArray, idle: IntArray, density: float) -> BoolArray:
     """Whether more of the ``ready`` values are ``missing`` than the density bar allows, for each feature and day.
 
-    One symbol without a defined value (no volume, no movement) must not withhold a small universe.
+    Shapes (days, features), ``idle`` (days). Bad markets cost their own values only: those that are ``idle`` are
+    excused, and one more in three or more.
     """
-    allowed = np.maximum(np.floor((1.0 - density) * ready + 1e-9), np.where(ready >= 3, 1, 0))
-    thin: BoolArray = missing > allowed
+    thin: BoolArray = missing > _allowed(ready, density) + idle[:, None]
     return thin
+
+
+def _allowed(ready: IntArray, density: float) -> IntArray:
+    share = np.floor((1.0 - density) * ready + 1e-9)
+    allowed: IntArray = np.maximum(share, np.where(ready >= 3, 1, 0)).astype(np.int64)
+    return allowed
 
 
 def lag_results(data: MatrixRange) -> list[RuleResult]:
@@ -62,7 +68,7 @@ def lag_results(data: MatrixRange) -> list[RuleResult]:
     bars = np.flatnonzero(np.isin(data.series.day, data.days))
     expected = _places(data, data.series.day[bars])
     absent = bars[~present[bars]]
-    wrong = np.flatnonzero((data.rows < 0) | data.counts.hollow)
+    wrong = np.flatnonzero((data.rows < 0) | _without_cause(data))
     absent_of, wrong_of = _places(data, data.series.day[absent]), np.searchsorted(data.cuts, wrong, side="right") - 1
     wanted = np.bincount(expected, minlength=len(data.days)).tolist()
     broken = set(absent_of.tolist()) | set(wrong_of.tolist())
@@ -73,6 +79,15 @@ def lag_results(data: MatrixRange) -> list[RuleResult]:
         else _lag(data, count, nothing, nothing)
         for d, count in enumerate(wanted)
     ]
+
+
+def _without_cause(data: MatrixRange) -> BoolArray:
+    """Rows without any value, of days that have more such rows than markets that may have none (as in L2.NAN)."""
+    rows = np.diff(data.cuts)
+    empty = np.diff(np.append(0, np.cumsum(data.counts.hollow))[data.cuts])
+    too_many = empty > _allowed(rows, data.config.nan_density) + data.idle
+    found: BoolArray = data.counts.hollow & np.repeat(too_many, rows)
+    return found
 
 
 def _places(data: MatrixRange, days: IntArray) -> IntArray:
@@ -91,9 +106,11 @@ def _lag(data: MatrixRange, expected: int, absent: IntArray, wrong: IntArray) ->
     elif breaches:
         text = (
             f"{len(absent)} symbols with a bar lack a row, {len(strange)} rows lack a bar, {len(empty)} rows are past "
-            "their warm-up without any value; compute the day again from bars that include it"
+            "their warm-up without any value"
         )
     names = [data.series.symbols[data.series.code[r]] for r in absent]
     names += [data.symbols[i] for i in (*strange, *empty)]
+    if names:
+        text += f": {', '.join(names[:MAX_OFFENDERS])}; look at their bars, then compute the day again from them"
     offenders = [{"symbol": name} for name in names[:MAX_OFFENDERS]]
     return error_rule("L2.LAG", checked=expected, breaches=breaches, message=text, offenders=offenders)

@@ -14,10 +14,11 @@ from pydantic import Field, model_validator
 
 from quant_assets.config import ConfigBlock, hash_of
 from quant_assets.errors import UsageError
-from quant_assets.features.config import FeaturesConfig
+from quant_assets.features.config import ALL, FeaturesConfig
 from quant_assets.market.calendars import ALWAYS_OPEN, require_annualisation, require_calendar
 from quant_assets.market.config import IdentityMap, MarketRules, Redenomination
 from quant_assets.market.cross_source import CrossSource
+from quant_assets.market.symbols import is_canonical
 from quant_assets.market.waivers import Waiver
 from quant_assets.meta.config import MetaConfig, nesting_depth
 from quant_assets.simulation.config import Costs
@@ -83,6 +84,7 @@ class Profile(ConfigBlock):
         _check_time(self)
         _check_names(self)
         _check_features(self)
+        _check_symbols(self)
         nesting_depth(self.metas)
         return self
 
@@ -90,6 +92,15 @@ class Profile(ConfigBlock):
     def alpha_start(self) -> dt.date:
         """First day of the alpha part's daily partitions: one week before the first decision."""
         return self.first_week - dt.timedelta(days=7)
+
+    @cached_property
+    def feature_ids(self) -> tuple[str, ...]:
+        """Ids of the features that are computed, in column order: what `all` stands for, spelled out."""
+        if ALL not in self.features.features:
+            return self.features.features
+        from quant_assets.features.catalogue import selected_features
+
+        return tuple(f.id for f in selected_features(self.features, self.annualisation))
 
     @cached_property
     def config_hash(self) -> str:
@@ -160,9 +171,22 @@ def _check_names(profile: Profile) -> None:
             raise ValueError(f"meta {meta.name}: members {absent} are not in this profile; known: {sorted(books)}")
 
 
+def _check_symbols(profile: Profile) -> None:
+    """A map that names no market as the lakehouse does would silently apply to nothing."""
+    for block, maps in (("redenominations", profile.redenominations), ("identities", profile.identities)):
+        if wrong := sorted({m.symbol for m in maps if not is_canonical(m.symbol)}):
+            raise ValueError(f"{block}: {wrong} must be named VENUE:BASE/QUOTE[:SETTLE], as `ohlcv` has them")
+
+
 def _check_features(profile: Profile) -> None:
-    registered = set(profile.features.features)
+    try:
+        computed = set(profile.feature_ids)
+    except UsageError as error:
+        raise ValueError(str(error)) from error
     for sleeve in profile.sleeves:
-        unknown = sorted(set(sleeve.selection.features) - set(registered))
+        unknown = sorted(set(sleeve.selection.features) - computed)
         if unknown:
-            raise ValueError(f"sleeve {sleeve.name}: features {unknown} are not computed; known: {sorted(registered)}")
+            raise ValueError(
+                f"sleeve {sleeve.name}: features {unknown} are not computed; add them (or `all`) to features.features, "
+                f"which computes {sorted(computed)}"
+            )

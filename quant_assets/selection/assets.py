@@ -33,7 +33,7 @@ def selection_asset(profile: Profile, sleeve: SleeveConfig) -> BuiltAsset:
     """The selection of one sleeve."""
     config = sleeve.selection
     columns = ("date", "symbol", *config.features)
-    table = features_table([(name, name, "") for name in profile.features.features])
+    table = features_table([(name, name, "") for name in profile.feature_ids])
     count = last_open(profile.calendar)
     asset = PublishedAsset(
         key=keys.sleeve_key(sleeve.name, keys.SELECTION),
@@ -86,7 +86,8 @@ def selection_asset(profile: Profile, sleeve: SleeveConfig) -> BuiltAsset:
 
 def _certified(run: PartitionRun, needed: Mapping[str, str]) -> dict[str, RuleResult]:
     """L3.CERTIFIED of each week, on the days of the features that it reads."""
-    days = {key: run.slices[key][FEATURES].partitions for key in run.keys}
+    slices = {key: run.slices[key][FEATURES] for key in run.keys}
+    days = {key: dict(zip(own.partitions, own.data_versions, strict=True)) for key, own in slices.items()}
     first, last = min(min(own) for own in days.values()), max(max(own) for own in days.values())
     known = max(run.asset.knowable(key) for key in run.keys)
     certificates = read_certificates(run.lakehouse, first, last, as_of=known, columns=COLUMNS)

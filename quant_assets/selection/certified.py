@@ -10,34 +10,35 @@ from quant_assets.contracts.verdict import MAX_OFFENDERS, RuleResult, error_rule
 from quant_assets.features.range_certificate import CERTIFIED
 
 RULE = "L3.CERTIFIED"
-COLUMNS = ("date", "feature", "made_from", "state", "reason")
+COLUMNS = ("date", "feature", "made_from", "content", "state", "reason")
 """What of a certificate the rule reads."""
-Stored = dict[tuple[str, str], tuple[str, str, str]]
-"""(made_from, state, reason) of a certificate by day and feature."""
+Stored = dict[tuple[str, str], tuple[str, str, str, str]]
+"""(made_from, content, state, reason) of a certificate by day and feature."""
 
 
 def certified_rules(
-    certificates: pd.DataFrame, needed: Mapping[str, str], days: Mapping[str, Sequence[str]]
+    certificates: pd.DataFrame, needed: Mapping[str, str], days: Mapping[str, Mapping[str, str]]
 ) -> dict[str, RuleResult]:
     """For each key of ``days`` whether each feature of ``needed`` has a current certificate on each of its days (ISO).
 
-    ``certificates``: ``COLUMNS``; other days and features are ignored. ``needed``: feature
-    id to the hash of its declaration and code as they are now.
+    ``certificates``: ``COLUMNS``; other days and features are ignored. ``needed``: feature id to the hash of its
+    declaration and code as they are now. Each of the days is given with the content (data version) that is read.
     """
     dates = pd.DatetimeIndex(sorted({day for own in days.values() for day in own}))
     rows = certificates[(certificates["date"].isin(dates) & certificates["feature"].isin(list(needed))).to_numpy(bool)]
     keys = zip(rows["date"].dt.strftime("%Y-%m-%d"), rows["feature"], strict=True)
-    stored: Stored = dict(zip(keys, zip(rows["made_from"], rows["state"], rows["reason"], strict=True), strict=True))
+    facts = zip(rows["made_from"], rows["content"], rows["state"], rows["reason"], strict=True)
+    stored: Stored = dict(zip(keys, facts, strict=True))
     return {key: _certified(stored, needed, own) for key, own in days.items()}
 
 
-def _certified(stored: Stored, needed: Mapping[str, str], days: Sequence[str]) -> RuleResult:
+def _certified(stored: Stored, needed: Mapping[str, str], days: Mapping[str, str]) -> RuleResult:
     """L3.CERTIFIED on the days that one decision reads."""
     faults = [
         {"feature": name, "day": day, "fault": fault}
-        for day in days
+        for day, content in days.items()
         for name, made_from in needed.items()
-        if (fault := _fault(stored.get((day, name)), made_from))
+        if (fault := _fault(stored.get((day, name)), made_from, content))
     ]
     text = _advice(faults) if faults else f"{len(needed)} features certified on {', '.join(days)}"
     return error_rule(
@@ -45,13 +46,15 @@ def _certified(stored: Stored, needed: Mapping[str, str], days: Sequence[str]) -
     )
 
 
-def _fault(stored: tuple[str, str, str] | None, made_from: str) -> str:
-    """What is wrong with one certificate (made_from, state, reason); empty where nothing is."""
+def _fault(stored: tuple[str, str, str, str] | None, made_from: str, content: str) -> str:
+    """What is wrong with one certificate (made_from, content, state, reason); empty where nothing is."""
     if stored is None:
         return "has no certificate"
     if stored[0] != made_from:
         return "was certified with another declaration or code than it has now"
-    return "" if stored[1] == CERTIFIED else f"is not certified: {stored[2]}"
+    if stored[2] != CERTIFIED:
+        return f"is not certified: {stored[3]}"
+    return "" if stored[1] == content else "was certified with other values than are stored now"
 
 
 def _advice(faults: Sequence[Mapping[str, str]]) -> str:

@@ -86,7 +86,7 @@ def screener_assets(profile: Profile, clock: Clock = utc_now) -> list[BuiltAsset
     config = profile.screener
     if config is None:
         return []
-    ratings = [name for name in RATINGS if name in profile.features.features]
+    ratings = [name for name in RATINGS if name in profile.feature_ids]
     table = features_table([(name, "rating", "") for name in ratings])
     compared = (Input(keys.FEATURES_MATRIX, table, day_before(), ("date", "symbol", *ratings)),) if ratings else ()
     asset = PublishedAsset(

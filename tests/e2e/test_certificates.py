@@ -7,7 +7,7 @@ import sys
 import dagster as dg
 import pytest
 
-from quant_assets.manifests import PUBLISHED, REFUSED
+from quant_assets.manifests import PUBLISHED, REFUSED, Ledger
 from quant_assets.running import GraphRunner
 from tests.e2e.worlds import Place, tiny_profile
 
@@ -75,9 +75,12 @@ def test_a_leaking_or_changed_feature_is_not_read_whatever_the_day_looks_like(pl
         assert f"mine on {SUNDAY} is not certified: L2.PREFIX" in reason and "quant run features_matrix" in reason
         assert place.statuses("down/selection")[MONDAY] == PUBLISHED, "it reads another feature"
 
-        assert run(runner, SUNDAY, "features_matrix") == [0], "alone, that day shows nothing"
+        assert run(runner, SUNDAY, "features_matrix") == [0], "alone, the values of that day are honest"
         row = certificate(place, SUNDAY)
-        assert row["breaches"] == 0 and row["state"] == "not certified" and WEDNESDAY in row["reason"]
+        assert row["breaches"] > 0 and row["state"] == "not certified", "the code is not: bars before it show that"
+        before = "2023-03-05"
+        assert run(runner, before, "features_matrix") == [0]
+        assert certificate(place, before)["state"] == "not certified", "what is known of the code counts for every day"
 
     write(place, HONEST, 10)
     with place.runner() as runner:
@@ -89,3 +92,16 @@ def test_a_leaking_or_changed_feature_is_not_read_whatever_the_day_looks_like(pl
         shown = runner.instance.fetch_materializations(page, limit=1).records[0].asset_materialization
         assert shown.metadata["features_certified"].value == 3 and shown.metadata["values_recomputed"].value > 0
     assert certificate(place, SUNDAY)["version"] == 10 and certificate(place, SUNDAY)["state"] == "certified"
+    stored = Ledger(place.lakehouse).states("features_matrix")[SUNDAY]
+    assert certificate(place, SUNDAY)["content"] == stored.data_version, "it speaks of these values and no others"
+
+
+def test_a_function_that_fails_publishes_nothing_and_says_so(place):
+    write(place, HONEST, 1)
+    with place.runner() as runner:
+        assert run(runner, SUNDAY, "features_matrix") == [0]
+    write(place, "def mine(close):\n    return close[: len(close) // 0]\n", 2)
+    with place.runner() as runner:
+        (report,) = runner.backfill(["features_matrix"], SUNDAY, SUNDAY)
+    assert (report.exit_code, report.published, report.refused, report.standing) == (2, 0, 0, 1)
+    assert "'mine'" in report.message and "bars: ZeroDivisionError" in report.message and "line 8" in report.message

@@ -70,6 +70,19 @@ def test_a_revised_bar_reaches_exactly_what_rests_on_it(tiny, place):
     assert made["up/selection"] == made["down/selection"] == 1
 
 
+def test_one_backfill_carries_a_revised_bar_through_all_weeks_that_follow(place):
+    """Every week opens with the equity the week before it ended with: one changed week changes all after it."""
+    bars = pd.read_parquet(place.bars_file)
+    row = (bars["date"] == "2023-03-15") & (bars["symbol"] == "TOY:COIN2/USDT")
+    bars.loc[row, "close"] = (bars.loc[row, "low"] + bars.loc[row, "close"]) / 2
+    bars.to_parquet(place.bars_file, index=False)
+    with place.runner() as runner:
+        runner.backfill(["ohlcv"], "2023-03-15", "2023-03-15", force=True)
+        made = published(runner.backfill())
+        assert made["up/sleeve_returns"] == made["both/meta_returns"] == 4
+        assert published(runner.backfill()) == {}, "nothing is left for another pass"
+
+
 def test_new_code_makes_its_asset_run_again(place, monkeypatch):
     monkeypatch.setattr(currency, "code_version", lambda *rooms: "another" if rooms == ("returns",) else _real(*rooms))
     made = published(place.backfill("returns_matrix"))

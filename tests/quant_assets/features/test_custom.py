@@ -93,10 +93,19 @@ def test_a_recursion_that_does_not_say_so_is_told_by_its_drift(config):
     def forever(close):
         return np.cumsum(close) / np.arange(1, len(close) + 1)
 
-    for fields, verdict in (({}, "warn"), ({"drift": 10.0}, "pass")):
+    for fields, verdict in (({}, "fail"), ({"drift": 1e-3}, "warn"), ({"drift": 10.0}, "pass")):
         result = certify(build_series(old), days, [single(forever, window=1, **fields)], config, 365.0)
         assert result.figures[0].drift > 0.01 and result.figures[0].drift_probes > 0
-        assert result.figures[0].verdict == verdict and result.passed
+        assert result.figures[0].verdict == verdict and result.passed is (verdict != "fail")
+
+
+def test_a_life_with_too_few_bars_for_a_value_is_not_even_shown(bars, days, config):
+    """A function may rely on its own warm-up: a coin listed yesterday must not break the day of all others."""
+    fitted = single(lambda close: np.full(len(close), np.polyfit(np.arange(20), close[:20], 1)[0]), window=20)
+    young = synthetic_bars("SYN:NEW/USDT", 1, seed=9, start=days[-1])
+    frame = features_frame(pd.concat([bars, young]), days[-1:], config, 365.0, features=[fitted])
+    values = frame.set_index("symbol")["mine"]
+    assert np.isnan(values["SYN:NEW/USDT"]) and values.drop("SYN:NEW/USDT").notna().all()
 
 
 def test_a_value_outside_the_declared_range_is_caught(bars, days, config):

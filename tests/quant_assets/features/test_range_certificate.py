@@ -10,6 +10,8 @@ import pytest
 
 from quant_assets.features.catalogue import build_registry, selected_features
 from quant_assets.features.config import FeaturesConfig
+from quant_assets.features.custom import feature
+from quant_assets.features.declaring import Declare
 from quant_assets.features.engine import compute_features
 from quant_assets.features.identity import declaration_hash
 from quant_assets.features.matrix import features_frame
@@ -36,7 +38,7 @@ def known(config: FeaturesConfig, **leaked: str) -> Known:
 def certificates(frame, bars, days, config, **arguments) -> pd.DataFrame:
     arguments = {"known": known(config), **arguments}
     found = judge_features(frame, bars, days, config, 365.0, **arguments).certificates
-    assert list(found.columns) == FEATURE_CERTIFICATES_TABLE.column_names
+    assert list(found.columns) == [c for c in FEATURE_CERTIFICATES_TABLE.column_names if c != "content"]
     return found
 
 
@@ -55,7 +57,8 @@ def test_every_feature_has_a_row_a_day_with_the_counts_of_that_day(frame, bars, 
         assert own["values"].eq(values.count()).all() and own["rows"].eq(values.size()).all()
         ready = own["warm"] > 0
         np.testing.assert_allclose(own["density"][ready], (own["values"] / own["warm"])[ready])
-    stored = FEATURE_CERTIFICATES_TABLE.to_arrow(FEATURE_CERTIFICATES_TABLE.canonical(found))
+    content = found.assign(content="of the day")
+    stored = FEATURE_CERTIFICATES_TABLE.to_arrow(FEATURE_CERTIFICATES_TABLE.canonical(content))
     assert stored.num_rows == len(found), "the types are those of the table"
 
 
@@ -109,15 +112,29 @@ def test_what_an_earlier_run_found_about_the_same_code_still_counts(frame, bars,
     assert set(found.loc[found["feature"] != "sma_50", "state"]) == {CERTIFIED}
 
 
+def test_an_undeclared_drift_of_ones_own_feature_denies_it(config):
+    bars = synthetic_bars("SYN:A/USDT", 1100, seed=5)
+    day, none = bars["date"].iloc[-1], Known({"forever": "hash of forever"}, {})
+    for drift, state, told in ((0.0, NOT_CERTIFIED, "none is declared"), (1e-3, CERTIFIED, "0.001 is declared")):
+        fields = {"title": "", "formula": "", "source": "", "unit": "", "window": 1, "drift": drift}
+        declared = feature(id="forever", **fields)(lambda close: np.cumsum(close) / np.arange(1, len(close) + 1))
+        own = [declared.bound(Declare(260, 10, 1.0))]
+        matrix = features_frame(bars, [day], config, 365.0, features=own)
+        judged = judge_features(matrix, bars, [day], config, 365.0, known=none, features=own)
+        (row,) = judged.certificates.to_dict("records")
+        assert row["state"] == state and row["reason"].startswith("L2.WARMUP") and told in row["reason"]
+        assert judged.verdicts[day].passed and judged.verdicts[day].warnings, "the day itself is not withheld"
+
+
 def test_drift_is_told_on_the_longest_history_there_is_and_warns_without_denying():
     config = FeaturesConfig(features=("rsi_14",), prefix_symbols=5)
     bars = synthetic_bars("SYN:A/USDT", 1100, seed=5)
     day = bars["date"].iloc[-1]
     for window, most, told in ((250, 4, ""), (30, 8, "L2.WARMUP")):
         declared = selected_features(config, 365.0)[0]
-        feature = dataclasses.replace(declared, window=window, min_bars=window, span_days=window)
-        matrix = features_frame(bars, [day], config, 365.0, features=[feature])
-        (row,) = certificates(matrix, bars, [day], config, features=[feature]).to_dict("records")
+        own = [dataclasses.replace(declared, window=window, min_bars=window, span_days=window)]
+        matrix = features_frame(bars, [day], config, 365.0, features=own)
+        (row,) = certificates(matrix, bars, [day], config, features=own).to_dict("records")
         assert (row["state"], row["drift_windows"]) == (CERTIFIED, most)
         assert (row["drift"] > row["tolerance"]) is bool(told) and row["reason"].startswith(told)
     young = bars.tail(300)
@@ -138,16 +155,14 @@ def test_a_wrong_form_has_no_certificate(frame, bars, days, short):
 
 
 def test_the_hash_names_what_the_values_are_made_from_and_not_its_wording(config):
-    feature = build_registry(config, 365.0).select(["adx_14"])[0]
-    now = declaration_hash(feature, ("code",))
-    assert len(now) == 16 and now == declaration_hash(
-        dataclasses.replace(feature, title="Other", source="?"), ("code",)
-    )
+    own = build_registry(config, 365.0).select(["adx_14"])[0]
+    now = declaration_hash(own, ("code",))
+    assert len(now) == 16 and now == declaration_hash(dataclasses.replace(own, title="Other", source="?"), ("code",))
     changes = {
-        "version": 2, "parameters": {**feature.parameters, "length": 15}, "window": feature.window + 1,
-        "span_days": feature.span_days + 1, "min_bars": 5, "memory": not feature.memory, "drift": 0.5, "lower": -1.0,
+        "version": 2, "parameters": {**own.parameters, "length": 15}, "window": own.window + 1,
+        "span_days": own.span_days + 1, "min_bars": 5, "memory": not own.memory, "drift": 0.5, "lower": -1.0,
         "function": compute_features,
     }  # fmt: skip
-    others = {declaration_hash(dataclasses.replace(feature, **{k: v}), ("code",)) for k, v in changes.items()}
+    others = {declaration_hash(dataclasses.replace(own, **{k: v}), ("code",)) for k, v in changes.items()}
     assert now not in others and len(others) == len(changes)
-    assert declaration_hash(feature, ("code", "own module")) != now
+    assert declaration_hash(own, ("code", "own module")) != now

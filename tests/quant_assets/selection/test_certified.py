@@ -12,15 +12,16 @@ from quant_assets.selection.certified import certified_rules
 
 NEEDED = {"momentum": "aa", "close": "bb"}
 DAY, OTHER = "2024-03-03", "2024-03-10"
+CONTENT = "the values"
 
 
 def certified_rule(certificates: pd.DataFrame, needed: dict[str, str], days: list[str]) -> RuleResult:
-    return certified_rules(certificates, needed, {"a week": days})["a week"]
+    return certified_rules(certificates, needed, {"a week": dict.fromkeys(days, CONTENT)})["a week"]
 
 
 def stored(*rows: tuple[str, str, str, str, str]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["date", "feature", "made_from", "state", "reason"])
-    return frame.assign(date=pd.to_datetime(frame["date"]))
+    return frame.assign(date=pd.to_datetime(frame["date"]), content=CONTENT)
 
 
 GOOD = [
@@ -54,6 +55,12 @@ def test_a_missing_denied_or_outdated_certificate_is_refused_with_what_to_run(ro
     assert result.offenders[0]["feature"] == "close" and result.offenders[0]["day"] == DAY
 
 
+def test_a_certificate_of_other_values_is_none():
+    """Of values that a run was cut off before storing, say, or copied from another lakehouse."""
+    result = certified_rules(stored(*GOOD), NEEDED, {"a week": {DAY: "other values"}})["a week"]
+    assert not result.passed and result.breaches == 2 and "with other values than are stored now" in result.message
+
+
 def test_every_day_that_is_read_needs_its_own():
     result = certified_rule(stored(*GOOD), NEEDED, [DAY, OTHER])
     assert result.breaches == 2 and {o["day"] for o in result.offenders} == {OTHER}
@@ -62,11 +69,12 @@ def test_every_day_that_is_read_needs_its_own():
 
 
 def test_each_decision_is_judged_by_the_days_that_it_reads():
-    found = certified_rules(stored(*GOOD), NEEDED, {"2024-03-04": [DAY], "2024-03-11": [OTHER]})
+    read = {"2024-03-04": {DAY: CONTENT}, "2024-03-11": {OTHER: CONTENT}}
+    found = certified_rules(stored(*GOOD), NEEDED, read)
     assert {key: r.passed for key, r in found.items()} == {"2024-03-04": True, "2024-03-11": False}
 
 
-@given(st.sets(st.sampled_from(sorted(NEEDED))), st.sampled_from(["date", "feature", "made_from", "state"]))
+@given(st.sets(st.sampled_from(sorted(NEEDED))), st.sampled_from(["date", "feature", "made_from", "content", "state"]))
 def test_it_passes_exactly_where_each_certificate_is_right_in_every_field(spoiled, field):
     frame = stored(*GOOD[:2])
     bad = frame["feature"].isin(spoiled)
