@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from quant_assets.errors import EmptyResult, UsageError
+from quant_resources.venues.files_format import NULL_WORDS
 
 SYMBOL_COLUMNS = ("symbol", "Symbol", "SYMBOL")
 TIME_COLUMNS = ("timestamp", "date", "time")
@@ -34,8 +36,8 @@ class BarsFile:
 
     @property
     def has_volume(self) -> bool:
-        """Whether the file has volumes."""
-        return "volume" in self.frame.columns
+        """Whether the file knows the volume of any bar."""
+        return "volume" in self.frame.columns and bool(self.frame["volume"].notna().any())
 
     def keys(self, rows: NDArray[np.int64]) -> pd.DataFrame:
         """Symbol and time of these rows as the file has them."""
@@ -60,8 +62,8 @@ def read_bars(path: Path) -> BarsFile:
         notes.append(f"the file names no symbol: its bars are one series, called {path.stem}")
     if len(times := _times(raw)) > 1:
         notes.append(f"the file has {' and '.join(times)}: {time_column} is the time of a bar")
-    numbers = [name for name in (*PRICES, *OPTIONAL) if name in raw.columns]
-    columns = {"symbol": raw["symbol"].astype("category"), **{name: _numbers(path, raw[name]) for name in numbers}}
+    found = [name for name in (*PRICES, *OPTIONAL) if name in raw.columns]
+    columns = {"symbol": raw["symbol"].astype("category"), **{name: numbers(path, raw[name]) for name in found}}
     frame, at = pd.DataFrame(columns, copy=False), raw[time_column]
     return BarsFile(path, frame, at, _micros(path, at), tuple(notes))
 
@@ -77,10 +79,16 @@ def read_table(path: Path, categories: Sequence[str] = ()) -> pd.DataFrame:
         raise UsageError(f"{path}: a {path.suffix or 'suffixless'} file; give a {' or a '.join(SUFFIXES)} file")
     try:
         if path.suffix.lower() == ".parquet":
-            return pd.read_parquet(path, read_dictionary=list(categories))
+            frame = pd.read_parquet(path, read_dictionary=list(categories))
+            return frame.reset_index() if any(frame.index.names) else frame
+        names = _header(path)
+        # A coin may be called NA.
+        nothing = {name: [""] if name in SYMBOL_COLUMNS else list(NULL_WORDS) for name in names}
         return pd.read_csv(
             path,
             converters=dict.fromkeys(SYMBOL_COLUMNS, str),
+            na_values=nothing,
+            keep_default_na=False,
             encoding="utf-8-sig",
         )
     except pd.errors.EmptyDataError as error:
@@ -88,6 +96,16 @@ def read_table(path: Path, categories: Sequence[str] = ()) -> pd.DataFrame:
     except (ValueError, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UsageError(f"{path}: cannot be read as {path.suffix[1:]}: {reason}") from error
+
+
+def _header(path: Path) -> list[str]:
+    """Column names of a CSV file; UsageError where one of those that are read occurs twice."""
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        names = next(csv.reader(lines), [])
+    known = [n for n in names if n.lower() in {"symbol", *TIME_COLUMNS, *PRICES, *OPTIONAL}]
+    if twice := sorted({n for n in known if known.count(n) > 1}):
+        raise UsageError(f"{path}: columns occur more than once: {', '.join(twice)}; keep one of each")
+    return names
 
 
 def _plain_names(raw: pd.DataFrame) -> pd.DataFrame:
@@ -114,15 +132,22 @@ def _times(raw: pd.DataFrame) -> list[str]:
     return [str(c) for name in TIME_COLUMNS for c in raw.columns if str(c).lower() == name]
 
 
-def _numbers(path: Path, raw: pd.Series) -> pd.Series:
+def numbers(path: Path, raw: pd.Series) -> pd.Series:
+    """A column as floats; UsageError that names the first places of anything else, whatever it says."""
     if raw.dtype == np.float64:
         return raw
     found = pd.to_numeric(raw, errors="coerce").astype("float64")
     wrong = found.isna() & raw.notna()
     if wrong.any():
-        examples = raw[wrong].astype("str").head(3).tolist()
+        examples = _examples(raw, wrong)
         raise UsageError(f"{path}: column {raw.name} has {int(wrong.sum())} values that are no numbers: {examples}")
     return found
+
+
+def _examples(raw: pd.Series, wrong: pd.Series) -> str:
+    """The first values that are ``wrong``, and the rows of the file that they stand in."""
+    rows = np.flatnonzero(wrong)[:3].tolist()
+    return ", ".join(f"{str(raw.iloc[row])!r} in row {row + 1}" for row in rows)
 
 
 def _micros(path: Path, raw: pd.Series) -> NDArray[np.int64]:
@@ -135,7 +160,7 @@ def _micros(path: Path, raw: pd.Series) -> NDArray[np.int64]:
     except (ValueError, TypeError, OverflowError) as error:
         raise UsageError(f"{path}: column {raw.name} holds no times ({error}); use ISO text or epochs") from error
     if (wrong := parsed.isna()).any():
-        examples = raw[wrong].astype("str").head(3).tolist()
+        examples = _examples(raw, wrong)
         raise UsageError(
             f"{path}: {int(wrong.sum())} rows have an unreadable {raw.name}, e.g. {examples}; use YYYY-MM-DD, ISO "
             "times or epochs"

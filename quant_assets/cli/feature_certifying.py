@@ -1,11 +1,13 @@
-"""`quant features certify`: the L2 recomputation rules on stored bars, feature by feature, nothing published."""
+"""`quant features certify`: the L2 recomputation rules on stored bars, or on a file's, and nothing published."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from quant_assets.cli.feature_files import feature_ids
+from quant_assets.cli.feature_bars import read_bars
+from quant_assets.cli.feature_files import Choice, feature_ids, features_config, told_left_out
 from quant_assets.cli.session import iso_range, open_lakehouse, print_json, print_table
 from quant_assets.errors import EmptyResult
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from quant_assets.profiles.model import Profile
     from quant_resources.lakehouse.store import Lakehouse
 
-LAST_DAYS = 30
+LAST_DAYS, DAYS_PER_YEAR = 30, 365.0
 BAR_COLUMNS = (
     "date", "symbol", "open", "high", "low", "close", "volume", "quote_volume", "life_start", "adj_factor",
 )  # fmt: skip
@@ -45,7 +47,33 @@ def certify(
     series = build_series(_bars(lakehouse, chosen, days, max(f.reach_days for f in declared)))
     result = certified(series, days, declared, chosen.features, chosen.annualisation)
     span = days[0].strftime("%Y-%m-%d"), days[-1].strftime("%Y-%m-%d")
-    _show(result, chosen.name, span, as_json)
+    _show(result, chosen.name, span, "days", as_json)
+    return 0 if result.passed else 3
+
+
+def certify_file(
+    bars: Path, features: Sequence[str] | None, more: Sequence[str], profile: str | None, as_json: bool
+) -> int:
+    """Certify features on the last ``LAST_DAYS`` times of a file of bars, as declared; exit code 3 where one fails."""
+    import numpy as np
+    import pandas as pd
+
+    from quant_assets.features.any_bars import any_bars
+    from quant_assets.features.certifying import certify as certified
+    from quant_assets.features.series import midnights
+
+    config = features_config(profile)
+    choice = Choice(config, feature_ids(features, more), profile is not None)
+    given = read_bars(bars)
+    laid = any_bars(given.frame, given.micros)
+    chosen, left_out = choice.choose(given, laid, laid.annualisation)
+    last = np.unique(laid.series.day)[-LAST_DAYS:]
+    times = given.micros[laid.order][np.isin(laid.series.day, last)].astype("datetime64[us]").astype("datetime64[m]")
+    periods = laid.annualisation if laid.annualisation == laid.annualisation else DAYS_PER_YEAR
+    result = certified(laid.series, [pd.Timestamp(d) for d in midnights(last)], chosen, config, periods)
+    _show(result, str(bars), (str(times.min()), str(times.max())), "times", as_json)
+    if not as_json:
+        told_left_out(left_out)
     return 0 if result.passed else 3
 
 
@@ -72,8 +100,8 @@ def _days(lakehouse: Lakehouse, profile: Profile, first: str | None, last: str |
         keys = [key for key, day in zip(keys, days, strict=True) if day not in closed]
     if not keys:
         raise EmptyResult(
-            f"no bars are published in {first or 'the start'} .. {last or 'the end'}; "
-            "run `quant backfill --select ohlcv` first"
+            f"no bars are published from {first or 'the start'} to {last or 'the end'} in {lakehouse.root}; run "
+            "`quant backfill --select listings --select ohlcv` first, or take a file's with --bars"
         )
     return [pd.Timestamp(k) for k in (keys if first or last else keys[-LAST_DAYS:])]
 
@@ -95,19 +123,30 @@ def _bars(lakehouse: Lakehouse, profile: Profile, days: Sequence[pd.Timestamp], 
     return lakehouse.read(OHLCV_TABLE, columns=BAR_COLUMNS, end=window[-1], categories=("symbol",))
 
 
-def _show(result: Certification, profile: str, span: tuple[str, str], as_json: bool) -> None:
+def _drift(record: dict[str, Any]) -> str:
+    """The drift measured of the one allowed."""
+    if not record["tolerance"]:
+        return "fixed window"
+    if not record["drift_probes"]:
+        return "not measured"
+    allowed = f"{record['tolerance']:.2g}" if record["declared"] else "none declared"
+    return f"{record['drift']:.2g} of {allowed}"
+
+
+def _show(result: Certification, source: str, span: tuple[str, str], unit: str, as_json: bool) -> None:
     records = [f.to_record() for f in result.figures]
     if as_json:
-        told = {"profile": profile, "first": span[0], "last": span[1], "days": result.days, "passed": result.passed}
+        told = {"profile": source, "first": span[0], "last": span[1], "days": result.days, "passed": result.passed}
         print_json({**told, "features": records, "broken_days": result.broken, "examples": list(result.examples)})
         return
-    shown = [
-        {**r, "drift": f"{r['drift']:.2g} of {r['tolerance']:.2g}" if r["drift_probes"] else "not measured"}
-        if r["tolerance"] else {**r, "drift": "fixed window"}
-        for r in records
-    ]  # fmt: skip
-    title = f"{'certified' if result.passed else 'NOT certified'}: {span[0]} .. {span[1]} ({result.days} days)"
-    print_table(title, shown, COLUMNS)
+    shown = [{**r, "drift": _drift(r)} for r in records]
+    warnings = sum(r["verdict"] == "warn" for r in records)
+    state = (
+        "NOT certified" if not result.passed else f"certified, {warnings} with a warning" if warnings else "certified"
+    )
+    print_table(f"{state}: {span[0]} .. {span[1]} ({result.days} {unit})", shown, COLUMNS)
+    if unmeasured := [r["feature"] for r in records if r["tolerance"] and not r["drift_probes"]]:
+        print(f"{len(unmeasured)} drifts not measured: no sampled symbol has twice the bars of the feature's window")
     for rule, days in result.broken.items():
         if days:
             print(f"{rule}: broken on {days} days")

@@ -81,12 +81,22 @@ def certify(
     profile: ProfileName = None,
     first: From = None,
     last: To = None,
+    bars: Annotated[
+        Path | None, typer.Option("--bars", help="Take the bars of this CSV or Parquet file, of any interval.")
+    ] = None,
     stored: Annotated[
         bool, typer.Option("--stored", help="Show the certificates that lie with features_matrix; compute nothing.")
     ] = False,
     as_json: Json = False,
 ) -> int:
     """Check features on stored bars for look-ahead and warm-up, publishing nothing; exit code 3 where one fails."""
+    if bars is not None:
+        from quant_assets.cli import feature_certifying
+        from quant_assets.errors import UsageError
+
+        if stored or first or last:
+            raise UsageError("--bars looks at the last bars of a file; it goes without --stored, --from and --to")
+        return feature_certifying.certify_file(bars, features, more or [], profile, as_json)
     if stored:
         from quant_assets.cli import stored_certificates
 

@@ -32,8 +32,7 @@ def compute(
     as_json: bool,
 ) -> int:
     """Write symbol, date or timestamp as given, and one column for each feature, sorted by symbol and time."""
-    if out.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"--out {out}: write to a {' or a '.join(SUFFIXES)} file")
+    replaced = _checked(out, bars)
     import pandas as pd
 
     from quant_assets.features.any_bars import any_bars, whole_history
@@ -41,7 +40,7 @@ def compute(
     from quant_assets.features.loading import load_meanwhile
 
     wanted, config = feature_ids(features, more), features_config(profile)
-    plan = _Choice(config, wanted, profile is not None)
+    plan = Choice(config, wanted, profile is not None)
     load_meanwhile(plan.known())
     given = read_bars(bars)
     laid = any_bars(given.frame, given.micros)
@@ -51,8 +50,30 @@ def compute(
     values = compute_features(laid.series, rows, [whole_history(f) for f in chosen])
     columns = pd.DataFrame({f.id: values[f.id] for f in chosen}, copy=False)
     write_atomically(pd.concat([given.keys(laid.order), columns], axis=1), out)
-    _report(given, laid, out, chosen, left_out, (periods, annualisation is not None), as_json)
+    notes = [*given.notes, *laid.notes, *([f"{out} was there before and is replaced"] if replaced else [])]
+    _report(given, laid, out, chosen, left_out, (periods, annualisation is not None), notes, as_json)
     return 0
+
+
+def _checked(out: Path, bars: Path) -> bool:
+    """Refuse what cannot be written, before anything is computed; whether ``out`` is there already."""
+    if out.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"--out {out}: write to a {' or a '.join(SUFFIXES)} file")
+    if out.is_dir():
+        raise UsageError(f"--out {out}: a folder; name a file in it")
+    if out.exists() and bars.exists() and out.samefile(bars):
+        raise UsageError(f"--out {out}: the file of the bars themselves; name another one")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        _partial(out).touch()
+        _partial(out).unlink()
+    except OSError as error:
+        raise UsageError(f"--out {out}: cannot be written there: {error.strerror or error}") from error
+    return out.exists()
+
+
+def _partial(out: Path) -> Path:
+    return out.with_name(f".{out.name}.{os.getpid()}.partial")
 
 
 def feature_ids(features: Sequence[str] | None, more: Sequence[str]) -> list[str] | None:
@@ -76,8 +97,11 @@ def features_config(profile: str | None) -> FeaturesConfig:
 
 
 @dataclass(frozen=True)
-class _Choice:
-    """Which features to compute: those asked for, else the profile's, else all that are not on request only."""
+class Choice:
+    """Which features to compute: those asked for, else the profile's, else all that are not on request only.
+
+    Among those asked for, ``all`` stands for the latter.
+    """
 
     config: FeaturesConfig
     asked: list[str] | None
@@ -97,22 +121,20 @@ class _Choice:
         yearly, known = annualised_ids(self.config), periods == periods
         reasons: list[tuple[Callable[[Feature], bool], str]] = []
         if not given.has_volume:
-            reasons.append((needs_volume, "needs volume, and the file has no column volume"))
+            reasons.append((needs_volume, "volume is needed, and the file has none"))
         if not known:
-            reasons.append((lambda f: f.root.id in yearly, f"is annualised; give --annualisation N for {laid.told}"))
+            reasons.append((lambda f: f.root.id in yearly, f"annualised; give --annualisation N ({laid.told})"))
         if laid.step != DAY:
-            reasons.append((needs_days, "counts calendar days and needs daily bars"))
+            reasons.append((needs_days, "calendar days are counted, and the bars are not daily"))
         if not laid.aligned:
-            reasons.append(
-                (lambda f: f.base is not None, "compares symbols at one time; these bars share no time grid")
-            )
+            reasons.append((lambda f: f.base is not None, "symbols are compared at one time; these share no time grid"))
         chosen, left_out = [], {}
         for feature in self._selected(periods if known else 365.0):
             why = next((text for fails, text in reasons if fails(feature)), None)
             if why is None:
                 chosen.append(feature)
-            elif self.asked is not None:
-                raise UsageError(f"{given.path}: feature {feature.id} {why}")
+            elif self.asked is not None and feature.id in self.asked:
+                raise UsageError(f"{given.path}: feature {feature.id} cannot be given: {why}")
             else:
                 left_out[feature.id] = why
         if not chosen:
@@ -120,11 +142,11 @@ class _Choice:
         return chosen, left_out
 
     def _selected(self, periods: float) -> list[Feature]:
-        from quant_assets.features.catalogue import build_registry, selected_features
+        from quant_assets.features.catalogue import build_registry, selected_features, spelled_out
 
         registry = build_registry(self.config, periods)
         if self.asked is not None:
-            return list(registry.select(self.asked))
+            return list(registry.select(spelled_out(self.asked, registry)))
         if self.of_profile:
             return list(selected_features(self.config, periods))
         return [feature for feature in registry if not feature.on_request]
@@ -139,8 +161,7 @@ def range_of(count: int) -> Any:  # noqa: ANN401 - an integer array, without imp
 
 def write_atomically(frame: pd.DataFrame, out: Path) -> None:
     """Write a CSV or Parquet file that exists whole or not at all."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    partial = _partial(out)
     try:
         if out.suffix.lower() == ".parquet":
             # A dictionary of values that hardly repeat costs time and space before the writer gives it up.
@@ -149,6 +170,8 @@ def write_atomically(frame: pd.DataFrame, out: Path) -> None:
         else:
             frame.to_csv(partial, index=False)
         partial.replace(out)
+    except OSError as error:
+        raise UsageError(f"--out {out}: cannot be written: {error.strerror or error}") from error
     finally:
         partial.unlink(missing_ok=True)
 
@@ -160,12 +183,10 @@ def _report(
     chosen: Sequence[Feature],
     left_out: dict[str, str],
     periods: tuple[float, bool],
+    notes: list[str],
     as_json: bool,
 ) -> None:
     """Say what was read, how it was understood, and what was left out."""
-    notes = list(given.notes)
-    if not laid.sorted_before:
-        notes.append("the bars were not in order of time; they were sorted by symbol and time")
     years, stated = periods
     known = years == years
     told = {
@@ -183,5 +204,10 @@ def _report(
     print_table(f"{len(chosen)} features written to {out}", lines)
     for note in notes:
         print(f"note: {note}")
+    told_left_out(left_out)
+
+
+def told_left_out(left_out: dict[str, str]) -> None:
+    """Print the features that the bars cannot give, reason by reason."""
     for why in dict.fromkeys(left_out.values()):
         print(f"left out: {', '.join(i for i, w in left_out.items() if w == why)}: {why}")

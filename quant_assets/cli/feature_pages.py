@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quant_assets.cli.feature_bars import TIME_COLUMNS, read_table
+from quant_assets.cli.feature_bars import TIME_COLUMNS, numbers, read_table
 from quant_assets.cli.session import print_json, print_table
 from quant_assets.errors import EmptyResult, UsageError
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from quant_assets.features.registry import Feature, Registry
 
 LISTED = ("id", "title", "unit", "inputs", "window", "min_bars", "drift", "version", "tags", "computed")
+_SCREENER_NAMES = {
+    "Recommend.MA": "recommend_ma", "Recommend.Other": "recommend_other", "Recommend.All": "recommend_all",
+}  # fmt: skip
 SPARSE = ("id", "title", "unit", "inputs", "window", "min_bars", "drift", "tags")
 
 
@@ -57,6 +60,8 @@ def compare(file: Path, snapshot: Path, date: str | None, profile: str | None, a
 
     limits = (load_profile(profile).screener if profile else None) or ScreenerConfig()
     theirs = _rated(snapshot, read_table(snapshot))
+    if twice := sorted(set(theirs.loc[theirs["symbol"].duplicated(), "symbol"].astype(str))):
+        raise UsageError(f"{snapshot}: {', '.join(twice[:3])} occur more than once; keep one row for each market")
     ours, moment = _at(file, _rated(file, read_table(file)), date)
     figures = parity_figures(theirs, ours)
     if not any(f.markets for f in figures):
@@ -77,7 +82,7 @@ def compare(file: Path, snapshot: Path, date: str | None, profile: str | None, a
     print_table(f"{result.rule} at {moment}: {result.verdict}", told["ratings"])
     print(result.message)
     for offender in told["offenders"]:
-        print(f"  {offender}")
+        print("  " + ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in offender.items()))
     return 0
 
 
@@ -110,13 +115,15 @@ def _record(feature: Feature, selected: set[str]) -> dict[str, Any]:
 def _rated(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
     from quant_assets.universe.parity import RATINGS
 
-    if "symbol" not in frame.columns or not set(RATINGS) & set(frame.columns):
+    frame = frame.rename(columns={theirs: ours for theirs, ours in _SCREENER_NAMES.items() if ours not in frame})
+    shared = [name for name in RATINGS if name in frame.columns]
+    if "symbol" not in frame.columns or not shared:
         raise UsageError(
             f"{path}: needs symbol and at least one of {', '.join(RATINGS)}; found {', '.join(map(str, frame.columns))}"
         )
     if frame.empty:
         raise EmptyResult(f"{path}: no rows")
-    return frame
+    return frame.assign(**{name: numbers(path, frame[name]) for name in shared})
 
 
 def _at(path: Path, frame: pd.DataFrame, date: str | None) -> tuple[pd.DataFrame, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from quant_assets.errors import UsageError
 from quant_assets.features.catalogue_oscillators import oscillator_features
@@ -16,6 +17,14 @@ from quant_assets.features.registry import Feature, Registry
 DAYS_PER_YEAR = 365.0
 
 
+def spelled_out(ids: Sequence[str], registry: Registry) -> list[str]:
+    """``ids`` with every feature that is not on request only in the place of ``all``, each once where that is asked."""
+    if ALL not in ids:
+        return list(ids)
+    standard = [feature.id for feature in registry if not feature.on_request]
+    return list(dict.fromkeys(i for name in ids for i in (standard if name == ALL else (name,))))
+
+
 def selected_features(config: FeaturesConfig, annualisation: float) -> tuple[Feature, ...]:
     """The features a profile asks for, bound to its parameters; UsageError for unknown or repeated ids.
 
@@ -23,10 +32,7 @@ def selected_features(config: FeaturesConfig, annualisation: float) -> tuple[Fea
     stand beside it, those that it holds too.
     """
     registry = build_registry(config, annualisation)
-    standard = tuple(feature.id for feature in registry if not feature.on_request)
-    if ALL not in config.features:
-        return registry.select(config.features)
-    return registry.select(dict.fromkeys(i for name in config.features for i in (standard if name == ALL else (name,))))
+    return registry.select(spelled_out(config.features, registry))
 
 
 def build_registry(config: FeaturesConfig, annualisation: float) -> Registry:

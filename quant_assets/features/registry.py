@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 
 from quant_assets.errors import UsageError
 from quant_assets.features.causal import PanelFunction
@@ -121,8 +122,11 @@ class Registry:
         found = {id: self._features.get(id) or self._across(id) for id in wanted}
         if unknown := sorted(id for id, feature in found.items() if feature is None):
             kinds = " and ".join(f"{kind.prefix}<id>" for kind in CROSS_SECTIONS)
+            near = {name: get_close_matches(name.lower(), self._features, n=3) for name in unknown}
+            hints = "".join(f"; {name}: did you mean {' or '.join(found)}?" for name, found in near.items() if found)
             raise UsageError(
-                f"unknown features {unknown}; the registered ones are {list(self._features)}, and {kinds} of each"
+                f"unknown features {unknown}{hints}; `quant features list` names all {len(self._features)}, and there "
+                f"are {kinds} of each"
             )
         if len(found) < len(wanted):
             raise UsageError(f"features are listed twice: {sorted({i for i in wanted if wanted.count(i) > 1})}")

@@ -7,9 +7,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from quant_assets.features import moving_averages, oscillators, trend
 from tests.cli.command import one_error
+from tests.e2e.worlds import tiny_profile
 
 DAYS = 700
 
@@ -242,6 +244,123 @@ def test_wrong_arguments_are_one_error(quant, two, tmp_path):
     assert not (tmp_path / "out.csv").exists()
 
 
+def test_what_cannot_be_written_is_refused_before_anything_is_computed(quant, two, tmp_path):
+    path, before = two[0], two[0].read_bytes()
+    (tmp_path / "folder.csv").mkdir()
+    cases = {
+        path: "the file of the bars themselves", tmp_path / "folder.csv": "a folder", path / "out.csv": "cannot be",
+        "/proc/out.csv": "cannot be written",
+    }  # fmt: skip
+    for out, said in cases.items():
+        result = quant(None, "features", "compute", path, "--out", out, "--features", "close")
+        assert result.exit_code == 2 and said in one_error(result)
+    assert path.read_bytes() == before
+    old = written(two[1], tmp_path, "old.csv")
+    told, _ = computed(quant, path, old, "--features", "close")
+    assert any("replaced" in note for note in told["notes"])
+
+
+def test_prices_that_cannot_be_are_refused_and_odd_ones_noted(quant, two, tmp_path):
+    worthless = two[1].assign(low=two[1]["low"].where(two[1].index != 7, -5.0))
+    refused = quant(None, "features", "compute", written(worthless, tmp_path), "--out", tmp_path / "no.csv")
+    assert refused.exit_code == 2 and "price of zero or less, first AAA/USDT at 2021-01-08" in one_error(refused)
+    odd = two[1].copy()
+    odd.loc[50, ["high", "low"]] = odd.loc[50, ["low", "high"]].to_numpy()
+    odd.loc[100:, ["open", "high", "low", "close"]] *= 1000.0
+    odd = odd.drop(index=range(300, 345))
+    told, _ = computed(quant, written(odd, tmp_path, "odd.csv"), tmp_path / "out.csv", "--features", "close")
+    notes = "\n".join(told["notes"])
+    for what, day in (("outside low .. high", "2021-02-20"), ("another coin", "2021-04-11"), ("missing", "2021-12-12")):
+        assert any(what in note and f"First AAA/USDT at {day}" in note for note in told["notes"]), notes
+    assert "quant check bars" in notes
+
+
+def test_symbols_of_different_calendars_have_no_year_in_common(quant, tmp_path):
+    coin, share = walk("BTC/USDT", 300, 1), walk("ACME", 200, 2, pd.bdate_range("2021-01-01", periods=200))
+    mixed = written(pd.concat([coin, share]), tmp_path, "mixed.csv")
+    told, found = computed(quant, mixed, tmp_path / "out.csv")
+    assert told["annualisation"] is None and "momentum" in told["left_out"] and "rsi_14" in found
+    assert "BTC/USDT all year round, ACME without weekends" in told["left_out"]["momentum"]
+    hours = pd.date_range("2024-01-01", periods=400, freq="h")
+    fast, slow = (walk(name, 400 // by, 3, hours[::by]) for name, by in (("FAST", 1), ("SLOW", 4)))
+    fast["date"], slow["date"] = hours.strftime("%Y-%m-%dT%H:%M"), hours[::4].strftime("%Y-%m-%dT%H:%M")
+    both = written(pd.concat([fast, slow]), tmp_path, "both.csv")
+    refused = quant(None, "features", "compute", both, "--out", tmp_path / "no.csv", "--features", "rank_close")
+    assert refused.exit_code == 2 and "share no time grid" in one_error(refused)
+    told, _ = computed(quant, both, tmp_path / "both_out.csv", "--annualisation", 8760, "--features", "momentum")
+    assert "FAST every 1 h, SLOW every 4 h" in told["interval"]
+
+
+def test_files_as_people_have_them(quant, two, tmp_path):
+    frame = two[1].iloc[:DAYS]
+    unknown = written(frame.assign(volume=np.nan), tmp_path, "unknown.csv")
+    told, _ = computed(quant, unknown, tmp_path / "unknown_out.csv")
+    assert "volume is needed" in told["left_out"]["vwma_20"] and "value_traded" in told["left_out"]
+    text = two[0].read_text(encoding="utf-8")
+    doubled = tmp_path / "doubled.csv"
+    doubled.write_text(text.replace("venue_note", "close", 1), encoding="utf-8")
+    refused = quant(None, "features", "compute", doubled, "--out", tmp_path / "no.csv")
+    assert refused.exit_code == 2 and "columns occur more than once: close" in one_error(refused)
+    _, named = computed(quant, written(frame.assign(symbol="NA"), tmp_path, "na.csv"), tmp_path / "na_out.parquet",
+                        "--features", "close")  # fmt: skip
+    assert set(named["symbol"]) == {"NA"}
+    indexed = tmp_path / "indexed.parquet"
+    frame.assign(date=pd.to_datetime(frame["date"])).set_index("date").to_parquet(indexed)
+    _, found = computed(quant, indexed, tmp_path / "indexed_out.parquet", "--features", "close")
+    assert len(found) == DAYS
+
+
+def test_all_features_and_one_more_can_be_asked_for(quant, two, tmp_path):
+    told, found = computed(quant, two[0], tmp_path / "out.csv", "--features", "all,rank_close")
+    listed = json.loads(quant(None, "features", "list", "--json").stdout)["features"]
+    assert told["features"] == [*(f["id"] for f in listed if f["computed"]), "rank_close"] and "rank_close" in found
+    bare = written(two[1].drop(columns="volume"), tmp_path, "bare.csv")
+    told, _ = computed(quant, bare, tmp_path / "bare_out.csv", "--features", "all")
+    assert "vwma_20" in told["left_out"]
+    typo = quant(None, "features", "compute", two[0], "--out", tmp_path / "no.csv", "--features", "RSI_14")
+    assert "did you mean rsi_14" in one_error(typo)
+
+
+MINE = """import numpy as np
+
+from quant_assets.features.custom import feature
+
+FIELDS = {"title": "T", "formula": "f", "source": "test", "unit": "ratio", "window": 5, "min_bars": 2}
+
+
+@feature(id="leak", **FIELDS)
+def leak(close):
+    return np.append(close[1:] / close[:-1] - 1, 0.0)
+
+
+@feature(id="honest", **FIELDS)
+def honest(close):
+    return np.append(np.nan, close[1:] / close[:-1] - 1)
+"""
+
+
+def test_certify_takes_a_files_bars_too(quant, tmp_path, monkeypatch):
+    hours = pd.date_range("2024-01-01", periods=1000, freq="h")
+    bars = pd.concat([walk(name, 1000, seed).assign(date=hours) for name, seed in (("A", 1), ("B", 2))])
+    path = written(bars, tmp_path, "hours.parquet")
+    result = quant(None, "features", "certify", "--bars", path, "--json")
+    told = json.loads(result.stdout)
+    assert result.exit_code == 0 and told["passed"] and told["last"].startswith("2024-02-11T15") and told["days"] == 30
+    found = {f["feature"]: f for f in told["features"]}
+    assert len(found) > 70 and "age" not in found and all(f["probes"] > 90 for f in found.values())
+
+    (tmp_path / "mine_of_a_file.py").write_text(MINE, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    profile = tiny_profile(features={"features": ["momentum", "leak", "honest"], "modules": ["mine_of_a_file"]})
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(profile), encoding="utf-8")
+    result = quant(None, "features", "certify", "--bars", path, "--profile", tmp_path / "mine.yaml", "--json")
+    assert result.exit_code == 3
+    verdicts = {f["feature"]: f["verdict"] for f in json.loads(result.stdout)["features"]}
+    assert verdicts == {"momentum": "pass", "leak": "fail", "honest": "pass"}
+    mixed = quant(None, "features", "certify", "--bars", path, "--from", "2024-01-01")
+    assert mixed.exit_code == 2 and "--bars" in one_error(mixed)
+
+
 def test_list_and_show_tell_the_declarations(quant):
     rows = {f["id"]: f for f in json.loads(quant(None, "features", "list", "--json").stdout)["features"]}
     assert len(rows) > 70 and rows["adx_14"]["min_bars"] == 28
@@ -272,6 +391,15 @@ def test_compare_gives_error_and_signs_of_the_last_day(quant, two, tmp_path):
     strangers = written(snapshot.assign(symbol="ZZZ"), tmp_path, "strangers.csv")
     nothing = quant(None, "features", "compare", tmp_path / "out.csv", strangers)
     assert nothing.exit_code == 4 and "ZZZ" in one_error(nothing)
+    named = snapshot.rename(columns={"recommend_other": "Recommend.Other"})
+    as_told = quant(None, "features", "compare", tmp_path / "out.csv", written(named, tmp_path, "named.csv"), "--json")
+    assert json.loads(as_told.stdout)["ratings"] == told["ratings"]
+    for bad, said in (
+        (snapshot.assign(recommend_other="Strong Buy"), "'Strong Buy' in row 1"),
+        (pd.concat([snapshot, snapshot]), "more than once"),
+    ):
+        result = quant(None, "features", "compare", tmp_path / "out.csv", written(bad, tmp_path, "bad.csv"))
+        assert result.exit_code == 2 and said in one_error(result)
 
 
 TRADINGVIEW = {
