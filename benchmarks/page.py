@@ -28,9 +28,11 @@ HEAD = """\
 Written by `make bench`; each section is what `python -m benchmarks NAME` prints, from `benchmarks/bench_NAME.py`.
 Machine: {machine}.
 
-Bars are SYNTHETIC: geometric random walks from a fixed seed. *elapsed* far above half of *CPU* means that the
-machine was busy with something else. A figure over its bar is marked **over**. Comparisons are CPU seconds on one
-core, the least of some runs; *left out* means that the other library was not installed.
+Bars are SYNTHETIC: geometric random walks from a fixed seed. *elapsed* far above *CPU* means that the machine was busy
+with something else; work on both cores has an *elapsed* down to half of its *CPU*. A figure over its bar is marked
+**over**. Comparisons are CPU seconds on one core, the least of some runs: of the other library as its users call it
+(once a window, a symbol, or a column), against ours for all at once; a bar of 0.5 x allows ours twice its time.
+*left out* means that the other library was not installed.
 """
 QLIB = """\
 The line "14 features ..., cold" has the size of the task of a table that Qlib publishes of itself and of data bases

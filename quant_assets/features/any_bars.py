@@ -203,12 +203,12 @@ def _notes(series: BarSeries, at: IntArray, in_order: bool, regular: bool) -> tu
     halted = inner & (np.append(0, np.diff(series.day)) > LONG_HOLE) & regular
     for where, what in (
         (crossed, "bars have an open or close outside low .. high; what reads highs and lows is wrong there"),
-        (jumped, "closes are over ten times, or under a tenth of, the one before: another coin, a split, an error?"),
+        (jumped, "closes are over ten times, or under a tenth of, the one before: another coin, a split, an error"),
         (halted, f"bars follow more than {LONG_HOLE} missing ones; windows reach over the hole"),
     ):
         if len(rows := np.flatnonzero(where)):
             first = f"{series.symbols[series.code[rows[0]]]} at {_time(int(at[rows[0]]))}"
-            told.append(f"{len(rows)} {what} First {first}; `quant check bars` judges daily bars")
+            told.append(f"{len(rows)} {what}; first {first} (of daily bars, `quant check bars` tells all)")
     return tuple(told)
 
 

@@ -11,13 +11,17 @@ from quant_assets.features.registry import Feature
 
 INDEX: dict[str, Any] = {"unit": "index points", "upper": 100.0, "tags": ("oscillator",)}
 RATING: dict[str, Any] = {"unit": "rating", "lower": -1.0, "upper": 1.0, "tags": ("rating",)}
-RULES = 'TradingView, public "Technical Ratings" rules'
+RULES = (
+    'TradingView Help Centre and script, "Technical Ratings"; where its editions differ, the Stochastics vote by level '
+    "(library), ADX and Ichimoku by a cross (article and script), CCI is of (high + low + close) / 3 as in the "
+    "indicator (the script takes the close); see quant_assets/features/vote_rules.py"
+)
 # What one of n votes is of the scale from -1 to 1, were it to change: 1 / n.
 AVERAGE_VOTES, OSCILLATOR_VOTES = 15, 11
 RATING_NOTE = (
     "its EMA 200 and EMA 100 remember more than a short memory: near a crossing one vote may differ, a fifteenth of "
-    "the scale (at 400 bars on less than one bar of bitcoin in a hundred); with 1,400 bars only within a millionth of "
-    "a line"
+    "the scale (at 400 bars on less than one bar of bitcoin in a hundred); with 1,400 bars only within a millionth "
+    "of a line"
 )
 
 
@@ -141,13 +145,20 @@ def _ratings(declare: Declare) -> list[Feature]:
     return [
         declare.recursive(
             id="recommend_ma", title="Moving-average rating", inputs=inputs, source=RULES, min_bars=200,
-            formula="mean of 15 votes of the close: SMA and EMA 10/20/30/50/100/200, Hull 9, VWMA 20, Ichimoku 9/26/52",
+            formula="mean of 15 votes: SMA and EMA 10/20/30/50/100/200, Hull 9, VWMA 20: close above the line +1, "
+            "below -1; Ichimoku 9/26/52 undisplaced: lead 1 > lead 2, close above lead 1, below the base line and "
+            "crossing up through the conversion line +1, mirrored -1; NaN where a vote is undefined, equal within "
+            "1e-10 is 0",
             function=indicators.recommend_ma, drift=one_vote, drift_note=RATING_NOTE, **RATING,
         ),
         declare.recursive(
             id="recommend_other", title="Oscillator rating", inputs=("high", "low", "close"), source=RULES, min_bars=50,
-            formula="mean of 11 votes: RSI, Stochastic, CCI, ADX, Awesome, Momentum, MACD, Stochastic RSI, Williams, "
-            "Bull/Bear power, Ultimate", function=indicators.recommend_other, drift=1.0 / OSCILLATOR_VOTES,
+            formula="mean of 11 votes, buy (sell mirrored): RSI < 30 rising; Stochastic K < 20, K > D; CCI < -100 "
+            "rising; ADX > 20, +DI crosses over -DI; Awesome crosses over 0 or saucer above it; Momentum rising; "
+            "MACD above its signal; Stochastic RSI as the Stochastic with the close below EMA 50; Williams < -80 "
+            "rising; Bear power < 0 rising with the close above EMA 50; Ultimate > 70 (sell < 30); NaN where a vote "
+            "is undefined, equal within 1e-10 is no change",
+            function=indicators.recommend_other, drift=1.0 / OSCILLATOR_VOTES,
             drift_note="a vote may differ where an oscillator is level but for rounding", **RATING,
         ),
         declare.recursive(

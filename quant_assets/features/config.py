@@ -69,7 +69,8 @@ class FeaturesConfig(ConfigBlock):
         default=30,
         ge=0,
         le=3650,
-        description="Calendar days a window may miss; a longer halt restarts the warm-up (bounds the reads).",
+        description="Calendar days a window may miss; a longer halt restarts its warm-up (bounds the reads). A "
+        "recursive feature goes on over a halt.",
     )
     nan_density: float = Field(
         default=0.9, gt=0, le=1, description="L2.NAN: share of warmed-up symbols that must have a value."

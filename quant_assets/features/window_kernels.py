@@ -271,11 +271,11 @@ def commodity_channel(values: FloatArray, first: IntArray, length: int, scale: f
 
 @kernel
 def _place_in_range(source: FloatArray, top: FloatArray, least: FloatArray, out: FloatArray) -> None:
-    """100 * (source - low) / (top - low), with ``least`` the negative of low; NaN where they are equal."""
+    """100 * (source - low) / (top - low), ``least`` the negative of low; NaN where they are equal but for rounding."""
     for j in range(len(out)):
         reach = top[j] + least[j]
         place = 100.0 * (source[j] + least[j]) / reach
-        out[j] = place if reach != 0.0 else np.nan
+        out[j] = place if reach > FLAT * abs(top[j]) else np.nan
 
 
 @kernel

@@ -271,7 +271,7 @@ def test_prices_that_cannot_be_are_refused_and_odd_ones_noted(quant, two, tmp_pa
     told, _ = computed(quant, written(odd, tmp_path, "odd.csv"), tmp_path / "out.csv", "--features", "close")
     notes = "\n".join(told["notes"])
     for what, day in (("outside low .. high", "2021-02-20"), ("another coin", "2021-04-11"), ("missing", "2021-12-12")):
-        assert any(what in note and f"First AAA/USDT at {day}" in note for note in told["notes"]), notes
+        assert any(what in note and f"first AAA/USDT at {day}" in note for note in told["notes"]), notes
     assert "quant check bars" in notes
 
 

@@ -247,6 +247,15 @@ def test_volume_indicators_by_hand() -> None:
     )
 
 
+def test_a_level_rsi_has_no_place_in_its_own_range_whatever_rounding_says(bars) -> None:
+    """Equal closes from a bar on: the RSI stands still but for its last bits, and 0 / 0 is no overbought market."""
+    close = bars.close.copy()
+    close[120:] = close[120]
+    assert 0 < np.ptp(oscillators.rsi(close, 14)[120:]) < 1e-12
+    k, d = oscillators.stochastic_rsi(close)
+    assert np.isnan(k[136:]).all() and np.isnan(d[138:]).all() and np.isfinite(k[40:120]).all()
+
+
 def test_windows_that_do_not_move_have_no_place_in_a_range() -> None:
     still = np.full(40, 0.3)
     for result in (
