@@ -38,7 +38,7 @@ def show(
     if stored.empty:
         raise EmptyResult(
             f"no certificate is stored in {first or 'the start'} .. {last or 'the end'}; "
-            "run `quant backfill --select features_matrix` first"
+            "run `quant backfill --select features_matrix` first, with --force where its days are published already"
         )
     records = summary(stored, made_from)
     passed = all_current(records)

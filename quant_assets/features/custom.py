@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from quant_assets.errors import UsageError
 from quant_assets.features.causal import Panel
+from quant_assets.features.custom_modules import own_modules
 from quant_assets.features.declaring import Declare
 from quant_assets.features.registry import Feature
 from quant_assets.features.series import FloatArray
@@ -130,10 +131,14 @@ def import_custom(name: str) -> ModuleType:
 def custom_code(modules: Sequence[str]) -> tuple[str, ...]:
     """Hash of each module's source, for the configuration hash: an edited feature is another feature.
 
-    What these modules import in turn does not count; raise a feature's ``version`` when that changes.
+    The user's own modules that it imports count too; installed libraries do not, nor does this package.
     """
-    sources = (inspect.getsource(import_custom(name)) for name in modules)
-    return tuple(hashlib.sha256(source.encode()).hexdigest()[:12] for source in sources)
+    return tuple(_source_hash(own_modules(import_custom(name))) for name in modules)
+
+
+def _source_hash(modules: Sequence[ModuleType]) -> str:
+    sources = (Path(str(module.__file__)).read_bytes() for module in modules)
+    return hashlib.sha256(b"\0".join(sources)).hexdigest()[:12]
 
 
 def _declared_in(name: str, module: ModuleType) -> list[CustomFeature]:
@@ -154,6 +159,10 @@ def _bound_function(
     else:
         read = tuple(n for n, p in spec.items() if p.default is inspect.Parameter.empty)
         constants = {n: p.default for n, p in spec.items() if p.default is not inspect.Parameter.empty} | constants
+        if odd := sorted(n for n, value in constants.items() if not isinstance(value, int | float)):
+            raise UsageError(
+                f"feature {id!r}: parameters {odd} must be numbers; a list or a table belongs in the function"
+            )
         if inputs and set(inputs) != set(read):
             raise UsageError(f"feature {id!r}: inputs {list(inputs)} are not the function's columns {list(read)}")
         if unknown := sorted(set(constants) - set(names)):
@@ -210,6 +219,8 @@ def _called(id: str, function: Callable[..., Any], *arguments: Any, **named: Any
 def _checked(id: str, values: Any, rows: int) -> FloatArray:  # noqa: ANN401 - whatever the user's function returned
     if isinstance(values, tuple) and len(values) == 1:
         values = values[0]
+    if isinstance(values, np.ma.MaskedArray):
+        values = np.where(np.ma.getmaskarray(values), np.nan, values.data)
     found = np.asarray(values)
     if found.shape != (rows,) or found.dtype.kind not in "fiub":
         raise UsageError(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
 from quant_assets.cli.main import app
+from tests.cli.bars_files import DAYS, walk
 from tests.cli.command import Quant
 from tests.e2e.worlds import Place, finished, tiny_bars, tiny_profile
 
@@ -43,3 +45,12 @@ def fresh(tmp_path) -> Place:
 def worked(tiny, tmp_path_factory) -> Place:
     """A copy of the finished tiny world for commands that only look."""
     return tiny.copy_to(tmp_path_factory.mktemp("worked"))
+
+
+@pytest.fixture
+def two(tmp_path):
+    """A file of two synthetic markets, the second one younger."""
+    frame = pd.concat([walk("AAA/USDT", DAYS, 1), walk("BBB/USDT", 90, 2)], ignore_index=True)
+    path = tmp_path / "two.csv"
+    frame.to_csv(path, index=False)
+    return path, frame

@@ -138,6 +138,7 @@ def test_lives_and_symbols_are_apart_and_nothing_can_be_written_through(bars, da
         (lambda panel, parameters: panel.close, {}, "inputs"),
         (lambda close, length=3: close, {"inputs": ("open",)}, "columns"),
         (lambda close, length=3: close, {"parameters": {"n": 3}}, "parameters"),
+        (lambda close, lags=(1, 2): close, {}, "must be numbers"),
         (lambda close: close, {"id": "My Feature"}, "My Feature"),
         (lambda close: close, {"min_bars": 30}, "min_bars"),
     ],
@@ -172,6 +173,33 @@ def test_a_module_that_fails_on_import_is_explained_and_an_edit_changes_its_code
     path = tmp_path / f"{module}.py"
     path.write_text(MODULE.replace("length=10", "length=12"), encoding="utf-8")
     assert len(before[0]) == 12 and custom_code([module]) != before
+
+
+def test_an_edit_of_what_the_module_imports_of_ones_own_changes_its_code_too(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    package = tmp_path / "kit_of_test"
+    package.mkdir()
+    files = {
+        "__init__.py": "", "mine.py": "import numpy\n\nfrom kit_of_test import scale\nimport far_of_test\n",
+        "scale.py": "from .deep import N\n", "deep.py": "N = 1\n", "unused.py": "M = 1\n",
+    }  # fmt: skip
+    for name, text in files.items():
+        (package / name).write_text(text, encoding="utf-8")
+    (tmp_path / "far_of_test.py").write_text("K = 1\n", encoding="utf-8")
+    code = custom_code(["kit_of_test.mine"])
+    assert custom_code(["kit_of_test.mine"]) == code
+    (package / "unused.py").write_text("M = 2\n", encoding="utf-8")
+    assert custom_code(["kit_of_test.mine"]) == code, "nothing reads it"
+    for edited in (package / "deep.py", tmp_path / "far_of_test.py", package / "mine.py"):
+        edited.write_text(edited.read_text(encoding="utf-8") + "X = 2\n", encoding="utf-8")
+        before, code = code, custom_code(["kit_of_test.mine"])
+        assert code != before, edited.name
+
+
+def test_a_masked_value_is_no_value(bars, days, config):
+    masked = single(lambda close: np.ma.masked_greater(close, np.median(close)), window=1)
+    frame = features_frame(bars, days[-1:], config, 365.0, features=[masked])
+    assert frame["mine"].isna().any() and frame["mine"].notna().any()
 
 
 def test_the_decorated_function_can_still_be_called():
