@@ -183,11 +183,12 @@ def _under_futures(
 
 def _at_probes(probes: Probes, features: Sequence[Feature], compute: Compute) -> Columns:
     """Values at the probed rows, each feature having been shown the bars after them."""
-    rows, onward = probes.rows.ravel(), probes.onward
+    rows = probes.rows.ravel()
     found: Columns = {}
     if windowed := [f for f in features if not f.memory]:
         found |= compute(probes.series, rows, windowed)
     if recursive := [f for f in features if f.memory]:
+        onward = probes.onward(f.span_days for f in recursive)
         at = np.searchsorted(onward, rows)
         found |= {name: values[at] for name, values in compute(probes.series, onward, recursive).items()}
     return found

@@ -6,6 +6,7 @@ real later bars out of order. Each is a life of its own in one bar series, so on
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,11 +23,16 @@ class Probes:
     series: BarSeries
     rows: IntArray
 
-    @property
-    def onward(self) -> IntArray:
-        """The probed rows and every bar after them: a recursion is shown no bar beyond the last row asked for."""
-        probed = self.rows.ravel()[self.series.code]
-        return np.flatnonzero(np.arange(len(self.series)) >= probed).astype(np.int64)
+    def onward(self, blocks: Iterable[int]) -> IntArray:
+        """The probed rows, and the last bars that recursions over ``blocks`` of days may be shown along with them.
+
+        A recursion is shown the bars of its block up to the last row that is asked for: here to the block's end, or to
+        that of the fabricated bars, which stand on consecutive days.
+        """
+        probed, day = self.rows.ravel(), self.series.day
+        after = np.append(self.series.first[probed][1:], len(self.series)) - 1 - probed
+        ends = [probed + np.minimum(after, block - 1 - day[probed] % block) for block in sorted(set(blocks))]
+        return np.unique(np.concatenate([probed, *ends]))
 
 
 def build_probes(series: BarSeries, rows: IntArray, start: IntArray, future: int, seed: int) -> Probes:
