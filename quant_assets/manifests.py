@@ -184,6 +184,7 @@ class PartitionState:
     status: str
     data_version: str
     table_version: int
+    run_id: str
 
 
 class Ledger:
@@ -215,9 +216,9 @@ class Ledger:
 
     def states(self, asset: str) -> dict[str, PartitionState]:
         """Newest state of every partition of an asset that was ever attempted, by ISO partition key."""
-        rows = self.latest(asset, ["data_version", "table_version"])
-        values = zip(rows["status"], rows["data_version"], rows["table_version"], strict=True)
-        return {key: PartitionState(s, d, int(v)) for key, (s, d, v) in zip(_keys(rows), values, strict=True)}
+        rows = self.latest(asset, ["data_version", "table_version", "run_id"])
+        values = zip(rows["status"], rows["data_version"], rows["table_version"], rows["run_id"], strict=True)
+        return {key: PartitionState(s, d, int(v), r) for key, (s, d, v, r) in zip(_keys(rows), values, strict=True)}
 
     def withheld(self) -> dict[str, set[str]]:
         """Partitions of each asset that may not be read: refused ones, and published ones that rest on them.

@@ -162,7 +162,10 @@ class GraphRunner:
             code, text, run_id = self._run(key, start, end)
             exit_code, message = (code, text) if code and not exit_code else (exit_code, message)
             runs.add(run_id)
-        done, standing = self._recorded(key, wanted, runs)
+        states = Ledger(self.lakehouse).states(asset_name(key)) if wanted else {}
+        found = [states[k] for k in wanted if k in states]
+        done = [state.status for state in found if state.run_id in runs]
+        left = [state.status for state in found if state.run_id not in runs]
         return StepReport(
             asset=asset_name(key),
             asked=len(keys),
@@ -172,18 +175,8 @@ class GraphRunner:
             seconds=time.perf_counter() - started,
             exit_code=exit_code,
             message=message,
-            standing=standing.count(PUBLISHED),
+            standing=left.count(PUBLISHED),
         )
-
-    def _recorded(self, key: dg.AssetKey, wanted: Sequence[str], runs: set[str]) -> tuple[list[str], list[str]]:
-        """States of the ``wanted`` partitions that these runs recorded, and of those left as earlier runs did."""
-        if not wanted:
-            return [], []
-        rows = Ledger(self.lakehouse).latest(asset_name(key), ["run_id"])
-        keys = rows["partition"].astype("datetime64[us]").dt.strftime("%Y-%m-%d") if len(rows) else rows["partition"]
-        asked = rows[keys.isin(list(wanted)).to_numpy(bool)]
-        ours = asked["run_id"].isin(runs).to_numpy(bool)
-        return asked["status"][ours].tolist(), asked["status"][~ours].tolist()
 
     def _rests_on_its_past(self, key: dg.AssetKey) -> bool:
         built = self._built.get(key)

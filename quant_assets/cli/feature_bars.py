@@ -93,7 +93,7 @@ def read_table(path: Path, categories: Sequence[str] = ()) -> pd.DataFrame:
         )
     except pd.errors.EmptyDataError as error:
         raise EmptyResult(f"{path}: the file is empty; expected columns {EXPECTED}") from error
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, csv.Error) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UsageError(f"{path}: cannot be read as {path.suffix[1:]}: {reason}") from error
 

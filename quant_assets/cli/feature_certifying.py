@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from quant_assets.profiles.model import Profile
     from quant_resources.lakehouse.store import Lakehouse
 
-LAST_DAYS, DAYS_PER_YEAR = 30, 365.0
+LAST_DAYS = 30
 BAR_COLUMNS = (
     "date", "symbol", "open", "high", "low", "close", "volume", "quote_volume", "life_start", "adj_factor",
 )  # fmt: skip
@@ -47,7 +47,7 @@ def certify(
     series = build_series(_bars(lakehouse, chosen, days, max(f.reach_days for f in declared)))
     result = certified(series, days, declared, chosen.features, chosen.annualisation)
     span = days[0].strftime("%Y-%m-%d"), days[-1].strftime("%Y-%m-%d")
-    _show(result, chosen.name, span, "days", as_json)
+    _show(result, {"profile": chosen.name}, span, "days", as_json)
     return 0 if result.passed else 3
 
 
@@ -59,6 +59,7 @@ def certify_file(
     import pandas as pd
 
     from quant_assets.features.any_bars import any_bars
+    from quant_assets.features.catalogue import DAYS_PER_YEAR
     from quant_assets.features.certifying import certify as certified
     from quant_assets.features.series import midnights
 
@@ -71,7 +72,7 @@ def certify_file(
     times = given.micros[laid.order][np.isin(laid.series.day, last)].astype("datetime64[us]").astype("datetime64[m]")
     periods = laid.annualisation if laid.annualisation == laid.annualisation else DAYS_PER_YEAR
     result = certified(laid.series, [pd.Timestamp(d) for d in midnights(last)], chosen, config, periods)
-    _show(result, str(bars), (str(times.min()), str(times.max())), "times", as_json)
+    _show(result, {"file": str(bars)}, (str(times.min()), str(times.max())), "times", as_json)
     if not as_json:
         told_left_out(left_out)
     return 0 if result.passed else 3
@@ -133,10 +134,10 @@ def _drift(record: dict[str, Any]) -> str:
     return f"{record['drift']:.2g} of {allowed}"
 
 
-def _show(result: Certification, source: str, span: tuple[str, str], unit: str, as_json: bool) -> None:
+def _show(result: Certification, source: dict[str, str], span: tuple[str, str], unit: str, as_json: bool) -> None:
     records = [f.to_record() for f in result.figures]
     if as_json:
-        told = {"profile": source, "first": span[0], "last": span[1], "days": result.days, "passed": result.passed}
+        told = {**source, "first": span[0], "last": span[1], "days": result.days, "passed": result.passed}
         print_json({**told, "features": records, "broken_days": result.broken, "examples": list(result.examples)})
         return
     shown = [{**r, "drift": _drift(r)} for r in records]

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from quant_assets.features.registry import Feature, Registry
 
 LISTED = ("id", "title", "unit", "inputs", "window", "min_bars", "drift", "version", "tags", "computed")
-_SCREENER_NAMES = {
-    "Recommend.MA": "recommend_ma", "Recommend.Other": "recommend_other", "Recommend.All": "recommend_all",
-}  # fmt: skip
 SPARSE = ("id", "title", "unit", "inputs", "window", "min_bars", "drift", "tags")
 
 
@@ -114,8 +111,9 @@ def _record(feature: Feature, selected: set[str]) -> dict[str, Any]:
 
 def _rated(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
     from quant_assets.universe.parity import RATINGS
+    from quant_resources.screener import FIELDS
 
-    frame = frame.rename(columns={theirs: ours for theirs, ours in _SCREENER_NAMES.items() if ours not in frame})
+    frame = frame.rename(columns={FIELDS[name]: name for name in RATINGS if name not in frame})
     shared = [name for name in RATINGS if name in frame.columns]
     if "symbol" not in frame.columns or not shared:
         raise UsageError(

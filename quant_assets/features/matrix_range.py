@@ -106,15 +106,25 @@ class MatrixRange:
         return found
 
     @cached_property
-    def idle(self) -> IntArray:
-        """Rows of each day whose market is idle: formulas have no value there, however sound everything else is."""
+    def idle(self) -> BoolArray:
+        """Rows whose market is idle: formulas may have no value there, however sound everything else is."""
         series = self.series
         start = np.maximum(series.first[self.located], self.located - IDLE_BARS + 1)
         idle = np.zeros(len(self.rows), dtype=np.bool_)
         for signs_of_life in (_moves(series), series.volume > 0):
             seen = np.append(0, np.cumsum(signs_of_life))
             idle[self.rows >= 0] |= seen[self.located + 1] == seen[start]
-        return np.diff(np.append(0, np.cumsum(idle))[self.cuts])
+        return idle
+
+    @cached_property
+    def excused(self) -> IntArray:
+        """Of each day and feature (days, features): warmed-up values that idle markets do not have."""
+        rows = np.flatnonzero(self.idle)
+        found = np.zeros((len(self.days), len(self.features)), dtype=np.int64)
+        shape, least = self.warm_ups
+        lacking = (least <= self.held[:, rows][shape].T) & np.isnan(self.values[rows])
+        np.add.at(found, np.searchsorted(self.cuts, rows, side="right") - 1, lacking)
+        return found
 
     @cached_property
     def first_read(self) -> dict[tuple[bool, int, int], IntArray]:

@@ -113,7 +113,7 @@ def _reasons(
     reason = np.full(counts.values.shape, "", dtype=object)
     early, missing = counts.values - counts.defined, counts.warm - counts.defined
     reason[[not r.passed for r in lag]] = "L2.LAG: rows of the day are missing, too many, or without any value"
-    thin = too_thin(counts.warm, missing, data.idle, data.config.nan_density)
+    thin = too_thin(counts.warm, missing - data.excused, data.config.nan_density)
     for i, k in np.argwhere((early > 0) | thin):
         reason[i, k] = (
             f"L2.NAN: {missing[i, k]} of {counts.warm[i, k]} warmed-up values undefined, {early[i, k]} before the "

@@ -26,7 +26,7 @@ def nan_results(data: MatrixRange) -> list[RuleResult]:
     """L2.NAN of each day: no value inside the declared warm-up, and almost no undefined value after it."""
     counts = data.counts
     early, missing = (counts.values - counts.defined).sum(axis=1).tolist(), counts.warm - counts.defined
-    thin = too_thin(counts.warm, missing, data.idle, data.config.nan_density)
+    thin = too_thin(counts.warm, missing - data.excused, data.config.nan_density)
     return [_nan(data, day, counts.warm[d], missing[d], thin[d], early[d]) for d, (_, day) in enumerate(data.by_day())]
 
 
@@ -45,20 +45,14 @@ def _nan(data: MatrixRange, day: slice, ready: IntArray, missing: IntArray, thin
     return error_rule("L2.NAN", checked=int(ready.sum()), breaches=breaches, message=text, offenders=offenders)
 
 
-def too_thin(ready: IntArray, missing: IntArray, idle: IntArray, density: float) -> BoolArray:
+def too_thin(ready: IntArray, missing: IntArray, density: float) -> BoolArray:
     """Whether more of the ``ready`` values are ``missing`` than the density bar allows, for each feature and day.
 
-    Shapes (days, features), ``idle`` (days). Bad markets cost their own values only: those that are ``idle`` are
-    excused, and one more in three or more.
+    One symbol without a defined value (no volume, no movement) must not withhold a small universe.
     """
-    thin: BoolArray = missing > _allowed(ready, density) + idle[:, None]
+    allowed = np.maximum(np.floor((1.0 - density) * ready + 1e-9), np.where(ready >= 3, 1, 0))
+    thin: BoolArray = missing > allowed
     return thin
-
-
-def _allowed(ready: IntArray, density: float) -> IntArray:
-    share = np.floor((1.0 - density) * ready + 1e-9)
-    allowed: IntArray = np.maximum(share, np.where(ready >= 3, 1, 0)).astype(np.int64)
-    return allowed
 
 
 def lag_results(data: MatrixRange) -> list[RuleResult]:
@@ -82,11 +76,10 @@ def lag_results(data: MatrixRange) -> list[RuleResult]:
 
 
 def _without_cause(data: MatrixRange) -> BoolArray:
-    """Rows without any value, of days that have more such rows than markets that may have none (as in L2.NAN)."""
-    rows = np.diff(data.cuts)
-    empty = np.diff(np.append(0, np.cumsum(data.counts.hollow))[data.cuts])
-    too_many = empty > _allowed(rows, data.config.nan_density) + data.idle
-    found: BoolArray = data.counts.hollow & np.repeat(too_many, rows)
+    """Rows of markets that are not idle without any value, of days that have more of them than L2.NAN would allow."""
+    rows, hollow = np.diff(data.cuts), data.counts.hollow & ~data.idle
+    empty = np.diff(np.append(0, np.cumsum(hollow))[data.cuts])
+    found: BoolArray = hollow & np.repeat(too_thin(rows, empty, data.config.nan_density), rows)
     return found
 
 

@@ -108,6 +108,15 @@ def test_dead_markets_cost_their_own_values_and_no_day(bars, days, config) -> No
     assert "SYN:OLD0/USDT" in text and "look at their bars" in text
 
 
+def test_dead_markets_excuse_nothing_that_sound_ones_lack(bars, days, config) -> None:
+    still = synthetic_bars("SYN:DEAD/USDT", 420, seed=30).assign(open=5.0, high=5.0, low=5.0, close=5.0)
+    market = pd.concat([bars, *(still.assign(symbol=f"SYN:DEAD{i}/USDT") for i in range(3))], ignore_index=True)
+    some, day = config.model_copy(update={"features": ("close",)}), days[-1]
+    spoiled = features_frame(market, [day], some, 365.0)
+    spoiled.loc[spoiled["symbol"].str.contains("OLD"), "close"] = np.nan
+    assert {"L2.NAN", "L2.LAG"} <= broken(feature_verdicts(spoiled, market, [day], some, 365.0)[day])
+
+
 def test_a_value_inside_the_declared_warm_up_is_a_breach(frame, bars, days, config) -> None:
     day = pd.Timestamp(bars.loc[bars["symbol"] == "SYN:LATE/USDT", "date"].iloc[5])
     spoiled = frame.copy()
@@ -190,11 +199,9 @@ def test_warm_up_drift_is_measured_where_history_allows_and_warns_beyond_the_tol
 # --- planted look-ahead: each of these engines must be caught by L2.PREFIX on every day with something after it ---
 
 
-def planted(leak: str, inputs: tuple[str, ...] = ("close",)) -> Feature:
+def planted(leak: str) -> Feature:
     """The leak as a user writes it: a decorated function, computed by the engine like any other."""
-    declared = feature(
-        id="planted", title=leak, formula=leak, source="the corpus", unit="ratio", window=20, inputs=inputs
-    )
+    declared = feature(id="planted", title=leak, formula=leak, source="the corpus", unit="ratio", window=20)
     return declared(lambda close: LEAKS[leak](close)).bound(Declare(260, 10, 1.0))
 
 
